@@ -1,0 +1,58 @@
+import type { ActionRecord } from '../record.ts';
+
+export const imagesActions = [
+  {
+    name: 'disk_format',
+    since: '1.19.38',
+    proc: null,
+    where: 'handle',
+    args: [{ type: 'String', name: 'filename' }],
+    optargs: [],
+    ret: { type: 'String', of: 'String', name: 'format' },
+    summary: '',
+    description: '',
+  },
+  {
+    name: 'disk_virtual_size',
+    since: '1.19.39',
+    proc: null,
+    where: 'handle',
+    args: [{ type: 'String', name: 'filename' }],
+    optargs: [],
+    ret: { type: 'Int64', name: 'size' },
+    summary: '',
+    description: '',
+  },
+  {
+    name: 'disk_has_backing_file',
+    since: '1.19.39',
+    proc: null,
+    where: 'handle',
+    args: [{ type: 'String', name: 'filename' }],
+    optargs: [],
+    ret: { type: 'Bool', name: 'backingfile' },
+    summary: '',
+    description: '',
+  },
+  {
+    name: 'disk_create',
+    since: '1.25.31',
+    proc: null,
+    where: 'handle',
+    args: [
+      { type: 'String', name: 'filename' },
+      { type: 'String', name: 'format' },
+      { type: 'Int64', name: 'size' },
+    ],
+    optargs: [
+      { type: 'String', name: 'backingfile' },
+      { type: 'String', name: 'backingformat' },
+      { type: 'String', name: 'preallocation' },
+      { type: 'String', name: 'compat' },
+      { type: 'Int', name: 'clustersize' },
+    ],
+    ret: { type: 'void' },
+    summary: '',
+    description: '',
+  },
+] as const satisfies readonly ActionRecord[];
