@@ -17,7 +17,19 @@ export function parameterName(name: string): string {
   const camel = camelCase(name);
   return RESERVED.has(camel) ? `${camel}_` : camel;
 }
-const RESERVED = new Set(['default', 'function', 'delete', 'new', 'in', 'case', 'class', 'with', 'arguments']);
+const RESERVED = new Set([
+  'default',
+  'function',
+  'delete',
+  'new',
+  'in',
+  'case',
+  'class',
+  'with',
+  'arguments',
+  'context',
+  'options',
+]);
 
 /** TypeScript type of a struct's field. */
 export function fieldType(field: StructField): string {

@@ -337,8 +337,8 @@ export interface DaemonActions {
   mounts(context: ActionContext): string[];
   umount_all(context: ActionContext): void;
   mount_ro(context: ActionContext, mountable: string, mountpoint: string): void;
-  mount_options(context: ActionContext, options: string, mountable: string, mountpoint: string): void;
-  mount_vfs(context: ActionContext, options: string, vfstype: string, mountable: string, mountpoint: string): void;
+  mount_options(context: ActionContext, options_: string, mountable: string, mountpoint: string): void;
+  mount_vfs(context: ActionContext, options_: string, vfstype: string, mountable: string, mountpoint: string): void;
   mount_loop(context: ActionContext, file: string, mountpoint: string): void;
   mountpoints(context: ActionContext): Record<string, string>;
   mkmountpoint(context: ActionContext, exemptpath: string): void;
@@ -397,7 +397,7 @@ export interface DaemonActions {
   rsync_in(context: ActionContext, remote: string, dest: string, options: { archive?: boolean; deletedest?: boolean }): void;
   rsync_out(context: ActionContext, src: string, remote: string, options: { archive?: boolean; deletedest?: boolean }): void;
   setfiles(context: ActionContext, specfile: string, paths: readonly string[], options: { force?: boolean; excludes?: readonly string[] }): void;
-  setcon(context: ActionContext, context: string): void;
+  setcon(context: ActionContext, context_: string): void;
   getcon(context: ActionContext): string;
   selinux_relabel(context: ActionContext, specfile: string, path: string, options: { force?: boolean }): void;
   filesystem_walk(context: ActionContext, device: string): structs.TskDirent[];

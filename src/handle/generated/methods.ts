@@ -2364,13 +2364,13 @@ export interface GuestfsMethods {
    *
    *
    */
-  mountOptions(options: string, mountable: string, mountpoint: string, options?: CallOptions): Promise<void>;
+  mountOptions(options_: string, mountable: string, mountpoint: string, options?: CallOptions): Promise<void>;
   /**
    * mount_vfs:
    *
    *
    */
-  mountVfs(options: string, vfstype: string, mountable: string, mountpoint: string, options?: CallOptions): Promise<void>;
+  mountVfs(options_: string, vfstype: string, mountable: string, mountpoint: string, options?: CallOptions): Promise<void>;
   /**
    * mount_loop:
    *
@@ -2766,7 +2766,7 @@ export interface GuestfsMethods {
    *
    * @deprecated use setfiles
    */
-  setcon(context: string, options?: CallOptions): Promise<void>;
+  setcon(context_: string, options?: CallOptions): Promise<void>;
   /**
    * getcon:
    *
