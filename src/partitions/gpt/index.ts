@@ -1,0 +1,1 @@
+export { hasGptMagic, readGpt } from './reader.ts';
