@@ -29,6 +29,13 @@ export interface FileTree {
   readdir(directory: FileRef): Iterable<DirEntry>;
   /** The file that an entry of `directory` names, not followed; steps onto a filesystem mounted there. */
   child(directory: FileRef, entry: DirEntry): FileRef;
+  /**
+   * The file `name` of `directory`, not followed, or undefined if there is none; `.` and `..` are the directory
+   * and its parent. Throws ENOTDIR, ENAMETOOLONG, EINVAL (`/` or NUL in the name).
+   */
+  lookup(directory: FileRef, name: string): FileRef | undefined;
+  /** Absolute guest path by which a file was found, without links for one that {@link resolve} found. */
+  pathOf(file: FileRef): string;
   /** Never follows. */
   stat(file: FileRef): TreeStat;
   /** Bytes read, less than asked only at the end. Throws EISDIR on a directory, EINVAL on what has no content. */
