@@ -1,0 +1,206 @@
+import type { BlockDevice } from '../block/device.ts';
+import { openFile } from '../block/file.ts';
+import { besideFile, fileIdentity, folderOf, isWithin } from '../block/file-path.ts';
+import { GuestfsError, UnsupportedError } from '../errors/index.ts';
+import { IMAGE_FORMATS, probeImageFormat } from './formats.ts';
+import type { BackingPolicy, ImageOptions, OpenedImage } from './image.ts';
+import { openQcow2, readHeader, readSnapshots, type QcowImageHeader } from './qcow2/index.ts';
+import { rawDevice } from './raw.ts';
+
+/** Images in one chain. */
+const MAX_DEPTH = 200;
+
+/** What holds for a whole chain. */
+interface Chain {
+  policy: BackingPolicy;
+  /** The format of the first image was probed; for the refusal's words. */
+  probed: boolean;
+  /** Folder of the first image. */
+  folder: string;
+  /** Identities of the files from the first image to this one. */
+  above: readonly string[];
+  warn: (message: string) => void;
+}
+
+/** Open an image and, as the policy allows, what it refers to. */
+export function openChain(path: string, options: ImageOptions): OpenedImage {
+  const probed = options.format === undefined;
+  const chain: Chain = {
+    policy: options.backing ?? (probed ? 'none' : 'folder'),
+    probed,
+    folder: folderOf(path),
+    above: [],
+    warn: options.warn ?? (() => {}),
+  };
+  return openOne(path, options, chain);
+}
+
+function openOne(path: string, options: ImageOptions, chain: Chain): OpenedImage {
+  checkFormatName(options.format, path);
+  const file = openFile(path, { writable: !options.readonly && options.format === 'raw' });
+  try {
+    const format = options.format ?? probeImageFormat(file).name;
+    if (format === 'raw') return openRaw(path, file, options);
+    if (format !== 'qcow2') throw unreadable(path, format);
+    return openQcow2Image(path, file, options, chain);
+  } catch (error) {
+    file.close();
+    throw error instanceof GuestfsError ? withPath(error, path) : error;
+  }
+}
+
+function openRaw(path: string, file: BlockDevice, options: ImageOptions): OpenedImage {
+  if (options.snapshot !== undefined) {
+    throw new GuestfsError(
+      'EINVAL',
+      `${path}: the snapshot ${options.snapshot} was asked for, but raw images have no internal snapshots`,
+      { path },
+    );
+  }
+  let opened = file;
+  if (!options.readonly && !file.writable) {
+    opened = openFile(path, { writable: true });
+    file.close();
+  }
+  return { device: rawDevice(opened, path), format: 'raw', probed: options.format === undefined };
+}
+
+function openQcow2Image(path: string, file: BlockDevice, options: ImageOptions, chain: Chain): OpenedImage {
+  const header = readHeader(file);
+  if (header.corrupt) {
+    chain.warn(`${path}: the image is marked as corrupt; "qemu-img check -r all" may repair it`);
+  }
+  const snapshots = readSnapshots(file, header);
+  const below: BlockDevice[] = [];
+  try {
+    const data = openDataFile(path, header, chain);
+    if (data !== undefined) below.push(data);
+    const backing = openBacking(path, header, chain);
+    if (backing !== undefined) below.push(backing);
+    const device = openQcow2(file, header, {
+      name: path,
+      ...(data === undefined ? {} : { data }),
+      ...(backing === undefined ? {} : { backing }),
+      ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),
+    });
+    return { device, format: 'qcow2', probed: options.format === undefined, snapshots };
+  } catch (error) {
+    for (const device of below) device.close();
+    throw error;
+  }
+}
+
+function openDataFile(path: string, header: QcowImageHeader, chain: Chain): BlockDevice | undefined {
+  if (!header.externalData) return undefined;
+  const name = header.extensions.dataFile;
+  if (name === undefined || name === '') {
+    throw new UnsupportedError(
+      `${path}: the image keeps its data in another file and does not say in which`,
+      {
+        path,
+      },
+    );
+  }
+  const target = permitted(path, name, 'data file', chain);
+  return openFile(target);
+}
+
+function openBacking(path: string, header: QcowImageHeader, chain: Chain): BlockDevice | undefined {
+  const name = header.backingFile;
+  if (name === undefined) return undefined;
+  const target = permitted(path, name, 'backing file', chain);
+  const format = header.extensions.backingFormat;
+  if (format === undefined || format === '') {
+    throw new GuestfsError(
+      'EPERM',
+      `${path}: the header does not state the format of the backing file ${name}, and backing files are not ` +
+        `probed. State it with: qemu-img rebase -u -b ${quoted(name)} -F FORMAT ${quoted(path)}`,
+      { path },
+    );
+  }
+  const above = [...chain.above, fileIdentity(path)];
+  if (above.includes(fileIdentity(target))) {
+    throw new GuestfsError(
+      'ELOOP',
+      `${path}: the backing file ${name} is an image above it in the same chain`,
+      {
+        path,
+      },
+    );
+  }
+  if (above.length >= MAX_DEPTH) {
+    throw new GuestfsError('ELOOP', `${path}: the backing chain has more than ${MAX_DEPTH} images`, { path });
+  }
+  return openOne(target, { format, readonly: true }, { ...chain, above }).device;
+}
+
+/** Host path of a file that an image refers to, if the policy lets it in. */
+function permitted(path: string, name: string, what: string, chain: Chain): string {
+  if (chain.policy === 'none') {
+    throw refusal(
+      path,
+      name,
+      what,
+      chain.probed
+        ? 'is not opened because the format of the image was probed and not stated'
+        : 'is not opened because the policy is "none"',
+    );
+  }
+  const target = besideFile(path, localName(path, name, what));
+  if (chain.policy === 'folder' && !isWithin(target, chain.folder)) {
+    throw refusal(path, name, what, `is outside the image's folder ${chain.folder}`);
+  }
+  return target;
+}
+
+function refusal(path: string, name: string, what: string, why: string): GuestfsError {
+  return new GuestfsError(
+    'EPERM',
+    `${path}: its ${what} ${name} ${why}; allow it with --allow-backing=folder or --allow-backing=any ` +
+      `(option backing: 'folder' or 'any')`,
+    { path },
+  );
+}
+
+/** QEMU takes what stands before a colon for a protocol, if no slash comes first. */
+function localName(path: string, name: string, what: string): string {
+  const protocol = /^([^/:]*):/.exec(name)?.[1];
+  if (protocol === undefined) return name;
+  if (protocol === 'file') {
+    const rest = name.slice('file:'.length);
+    return rest.startsWith('///') ? rest.slice(2) : rest;
+  }
+  throw new UnsupportedError(
+    `${path}: its ${what} ${name} is named by ${protocol === 'json' ? 'a JSON description' : `the protocol ${protocol}`}, ` +
+      'expected the name of a local file',
+    { path },
+  );
+}
+
+function checkFormatName(format: string | undefined, path: string): void {
+  if (format === undefined || format === 'raw' || format === 'qcow2') return;
+  if (IMAGE_FORMATS.some((known) => known.name === format)) throw unreadable(path, format);
+  throw new UnsupportedError(`${path}: disk image format ${format} is not known, expected raw or qcow2`, {
+    path,
+  });
+}
+
+function unreadable(path: string, format: string): UnsupportedError {
+  return new UnsupportedError(
+    `${path}: ${format} images cannot be read here, only raw and qcow2; ` +
+      `make a copy with: qemu-img convert -f ${format} -O qcow2 ${quoted(path)} COPY`,
+    { path },
+  );
+}
+
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Errors of parsers name no file: add it, once. */
+function withPath(error: GuestfsError, path: string): GuestfsError {
+  if (error.path !== undefined) return error;
+  error.path = path;
+  error.message = `${path}: ${error.message}`;
+  return error;
+}

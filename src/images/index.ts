@@ -1,0 +1,17 @@
+import { openChain } from './chain.ts';
+import type { ImageOptions, OpenedImage } from './image.ts';
+
+export type { BackingPolicy, ImageOptions, OpenedImage } from './image.ts';
+export type { QcowSnapshot } from './qcow2/index.ts';
+export { IMAGE_FORMATS, probeImageFormat, type ImageFormat } from './formats.ts';
+
+/**
+ * Open a disk image file or a host block device. Nothing of the content is loaded beyond headers.
+ *
+ * Throws ENOENT, EACCES, EISDIR for the file itself; EPERM where the policy refuses a backing or data file; ELOOP
+ * where a backing chain loops or is too deep; UnsupportedError for a format or feature that cannot be read;
+ * CorruptError for a damaged header.
+ */
+export function openImage(path: string, options: ImageOptions): OpenedImage {
+  return openChain(path, options);
+}

@@ -1,0 +1,33 @@
+import type { BlockDevice } from '../../block/device.ts';
+import { guard } from '../../block/guard.ts';
+import type { QcowImageHeader } from './header.ts';
+import { QcowReader } from './reader.ts';
+import { findSnapshot, readSnapshots, type QcowSnapshot } from './snapshots.ts';
+
+export { hasQcow2Magic, readHeader, type QcowImageHeader } from './header.ts';
+export { readSnapshots, type QcowSnapshot } from './snapshots.ts';
+
+/** What belongs to a qcow2 image besides its header. */
+export interface Qcow2Options {
+  /** Name for messages. */
+  name: string;
+  /** The external data file; needed where the header says so. */
+  data?: BlockDevice;
+  /** The backing file's guest view; without it unallocated clusters read as zeroes. */
+  backing?: BlockDevice;
+  /** Id or name of the internal snapshot to read instead of the active state. */
+  snapshot?: string;
+}
+
+/**
+ * A read-only device over a qcow2 image whose header was read with {@link readHeader}. It owns `file`, `data` and
+ * `backing` from now on and closes them. Throws ENOENT for an unknown snapshot, CorruptError for a damaged table.
+ */
+export function openQcow2(file: BlockDevice, header: QcowImageHeader, options: Qcow2Options): BlockDevice {
+  let active: QcowSnapshot | QcowImageHeader = header;
+  if (options.snapshot !== undefined) {
+    active = findSnapshot(readSnapshots(file, header), options.snapshot, header, file.size);
+  }
+  const parts = { file, data: options.data, backing: options.backing };
+  return guard(new QcowReader(parts, header, active, active.size), options.name);
+}
