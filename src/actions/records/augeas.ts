@@ -12,8 +12,9 @@ export const augeasActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: "open an Augeas handle on the guest's configuration files",
+    description:
+      'Starts an Augeas session whose root is the directory `root` of the guest, usually `/`. `flags` is the sum of the AUG_* values of Augeas: 1 backup files with `.augsave`, 2 new files with `.augnew`, 4 check types of lenses, 16 save nothing (dry run), 32 load no files. A session that was open is closed first. `aug_close` ends it.',
   },
   {
     name: 'aug_close',
@@ -23,8 +24,9 @@ export const augeasActions = [
     args: [],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'close the Augeas handle',
+    description:
+      'Ends the session that `aug_init` began. What was not saved by `aug_save` is lost. After this, `aug_init` has to be called before any other `aug_*` action.',
   },
   {
     name: 'aug_defvar',
@@ -37,8 +39,9 @@ export const augeasActions = [
     ],
     optargs: [],
     ret: { type: 'Int', name: 'nrnodes' },
-    summary: '',
-    description: '',
+    summary: 'define an Augeas variable',
+    description:
+      'Defines the variable `name` as the result of the expression `expr`, or removes it if `expr` is null. Returns how many nodes the expression matched, or 0 if it did not evaluate to a set of nodes.',
   },
   {
     name: 'aug_defnode',
@@ -52,8 +55,9 @@ export const augeasActions = [
     ],
     optargs: [],
     ret: { type: 'Struct', of: 'int_bool', name: 'nrnodescreated' },
-    summary: '',
-    description: '',
+    summary: 'define an Augeas variable that stands for one node',
+    description:
+      'Defines the variable `name` as the result of `expr`; if that matches no node, one is made with the value `val`. The field `i` of the result is the number of nodes that match, and `b` is 1 if a node was made.',
   },
   {
     name: 'aug_get',
@@ -63,8 +67,9 @@ export const augeasActions = [
     args: [{ type: 'String', name: 'augpath' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'val' },
-    summary: '',
-    description: '',
+    summary: 'get the value of an Augeas node',
+    description:
+      'Returns the value of the one node that the path matches. Fails if it matches none or several.',
   },
   {
     name: 'aug_set',
@@ -77,8 +82,9 @@ export const augeasActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the value of an Augeas node',
+    description:
+      'Sets the value of the node at the path, making the node if it is not there. Fails if the path matches several nodes. Use `aug_clear` to make a value null. Files change when `aug_save` is called.',
   },
   {
     name: 'aug_insert',
@@ -92,8 +98,9 @@ export const augeasActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'insert a sibling of an Augeas node',
+    description:
+      'Makes a node `label` next to the node that the path matches: in front of it if `before` is true, else behind it. The path must match exactly one node, and `label` may have neither `/`, `*` nor an index in it.',
   },
   {
     name: 'aug_rm',
@@ -103,8 +110,8 @@ export const augeasActions = [
     args: [{ type: 'String', name: 'augpath' }],
     optargs: [],
     ret: { type: 'Int', name: 'nrnodes' },
-    summary: '',
-    description: '',
+    summary: 'remove an Augeas node with all below it',
+    description: 'Removes all nodes that the path matches, with their children. Returns how many nodes went.',
   },
   {
     name: 'aug_mv',
@@ -117,8 +124,9 @@ export const augeasActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'move an Augeas node',
+    description:
+      'Moves the node `src` to `dest`. `src` must match exactly one node; what was at `dest`, children included, is replaced.',
   },
   {
     name: 'aug_match',
@@ -128,8 +136,8 @@ export const augeasActions = [
     args: [{ type: 'String', name: 'augpath' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'matches' },
-    summary: '',
-    description: '',
+    summary: 'list the Augeas nodes that a path expression matches',
+    description: 'Returns the full path of each node, in a form that names exactly that node.',
   },
   {
     name: 'aug_save',
@@ -139,8 +147,9 @@ export const augeasActions = [
     args: [],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'write all changed Augeas nodes to their files',
+    description:
+      'What happens to the old files is what `flags` of `aug_init` says. Fails if a tree cannot be written back in the syntax of its file.',
   },
   {
     name: 'aug_load',
@@ -150,8 +159,9 @@ export const augeasActions = [
     args: [],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'load files into the Augeas tree',
+    description:
+      'Reads all files that the lenses know, or again those that changed. Errors for single files are found under `/augeas//error` in the tree.',
   },
   {
     name: 'aug_ls',
@@ -161,8 +171,9 @@ export const augeasActions = [
     args: [{ type: 'String', name: 'augpath' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'matches' },
-    summary: '',
-    description: '',
+    summary: 'list the children of an Augeas node',
+    description:
+      'Returns the paths of the nodes directly below the path, sorted. The path has no slash at its end.',
   },
   {
     name: 'aug_clear',
@@ -172,8 +183,8 @@ export const augeasActions = [
     args: [{ type: 'String', name: 'augpath' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the value of an Augeas node to null',
+    description: '`aug_get` of such a node fails. The node is made if it is not there.',
   },
   {
     name: 'aug_transform',
@@ -186,8 +197,9 @@ export const augeasActions = [
     ],
     optargs: [{ type: 'Bool', name: 'remove' }],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'add or take away a transform of Augeas',
+    description:
+      'Makes the lens `lens` responsible for the files that the pattern `file` matches; with `remove` set, excludes those files from it. Call `aug_load` afterwards.',
   },
   {
     name: 'aug_setm',
@@ -201,8 +213,9 @@ export const augeasActions = [
     ],
     optargs: [],
     ret: { type: 'Int', name: 'nodes' },
-    summary: '',
-    description: '',
+    summary: 'set the value of many Augeas nodes',
+    description:
+      'Sets all nodes that match `sub`, evaluated from each node that matches `base`, to `val`. With `sub` null the nodes of `base` themselves are set. Returns how many nodes were changed.',
   },
   {
     name: 'aug_label',
@@ -212,7 +225,7 @@ export const augeasActions = [
     args: [{ type: 'String', name: 'augpath' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'label' },
-    summary: '',
-    description: '',
+    summary: 'get the label of an Augeas node',
+    description: 'Returns the last part of the path of the one node that the path expression matches.',
   },
 ] as const satisfies readonly ActionRecord[];

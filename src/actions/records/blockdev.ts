@@ -9,8 +9,9 @@ export const blockdevActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a device read-only',
+    description:
+      'Sets the read-only flag of a block device for this session. It does not change mounts that exist. `blockdev_setrw` takes it back.',
   },
   {
     name: 'blockdev_setrw',
@@ -20,8 +21,9 @@ export const blockdevActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a device read-write',
+    description:
+      'Takes the read-only flag of a block device back. A drive that was added read-only still leaves its image untouched.',
   },
   {
     name: 'blockdev_getro',
@@ -31,8 +33,9 @@ export const blockdevActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Bool', name: 'ro' },
-    summary: '',
-    description: '',
+    summary: 'tell whether a device is read-only',
+    description:
+      'Returns the read-only flag of the device: that of the drive, or what `blockdev_setro` and `blockdev_setrw` made of it.',
   },
   {
     name: 'blockdev_getss',
@@ -42,8 +45,9 @@ export const blockdevActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Int', name: 'sectorsize' },
-    summary: '',
-    description: '',
+    summary: 'get the sector size of a device',
+    description:
+      'Returns the size of a logical sector in bytes: 512, or 4096 if the drive was added with that `blocksize`. For the block size of a filesystem see `statvfs`.',
   },
   {
     name: 'blockdev_getbsz',
@@ -53,8 +57,9 @@ export const blockdevActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Int', name: 'blocksize' },
-    summary: '',
-    description: '',
+    summary: 'get the block size of a device',
+    description:
+      'Returns the size in bytes of the blocks in which the kernel would cache the device. This is not the block size of a filesystem on it, nor that of the hardware; few programs need it.',
   },
   {
     name: 'blockdev_getsz',
@@ -64,8 +69,9 @@ export const blockdevActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Int64', name: 'sizeinsectors' },
-    summary: '',
-    description: '',
+    summary: 'get the size of a device in units of 512 bytes',
+    description:
+      'The unit is 512 bytes whatever the sector size of the device. `blockdev_getsize64` returns bytes.',
   },
   {
     name: 'blockdev_getsize64',
@@ -75,8 +81,8 @@ export const blockdevActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Int64', name: 'sizeinbytes' },
-    summary: '',
-    description: '',
+    summary: 'get the size of a device in bytes',
+    description: 'Returns how many bytes can be read from the device.',
   },
   {
     name: 'blockdev_flushbufs',
@@ -86,8 +92,8 @@ export const blockdevActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'write out what is buffered for a device',
+    description: 'Returns when everything that was written to the device reached the image.',
   },
   {
     name: 'blockdev_rereadpt',
@@ -97,8 +103,9 @@ export const blockdevActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'read the partition table of a drive again',
+    description:
+      'For use after the table was changed by writing to the drive itself; the actions that change partitions do it on their own. Fails with ENOENT if the device is not a drive.',
   },
   {
     name: 'blkdiscard',
@@ -109,8 +116,9 @@ export const blockdevActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'blkdiscard',
-    summary: '',
-    description: '',
+    summary: 'discard all blocks of a device',
+    description:
+      'Tells the storage that nothing on the device is needed any more. All data on it is lost. What can be read there afterwards is not defined; see `blkdiscardzeroes`.',
   },
   {
     name: 'blkdiscardzeroes',
@@ -121,8 +129,9 @@ export const blockdevActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'zeroes' },
     group: 'blkdiscardzeroes',
-    summary: '',
-    description: '',
+    summary: 'tell whether discarded blocks read as zeroes',
+    description:
+      'Returns true only if the device promises that blocks read as zeroes after `blkdiscard`. Kernels since 4.12 promise it for no device, and the engine answers the same.',
   },
   {
     name: 'blockdev_setra',
@@ -135,8 +144,9 @@ export const blockdevActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the read-ahead of a device',
+    description:
+      'Sets how many units of 512 bytes the kernel reads ahead. The engine reads ahead as it sees fit: it checks the device and ignores the number.',
   },
   {
     name: 'blockdev_setbsz',
@@ -150,7 +160,7 @@ export const blockdevActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: '',
-    summary: '',
-    description: '',
+    summary: 'set the block size of a device',
+    description: 'The setting was lost when the call returned, so that it never had any effect.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -13,8 +13,9 @@ export const bootActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'grub',
-    summary: '',
-    description: '',
+    summary: 'install GRUB 1',
+    description:
+      'Installs the old GRUB boot loader of the guest on `device`, with the directory `root` of the guest as its root.',
   },
   {
     name: 'syslinux',
@@ -25,8 +26,9 @@ export const bootActions = [
     optargs: [{ type: 'String', name: 'directory' }],
     ret: { type: 'void' },
     group: 'syslinux',
-    summary: '',
-    description: '',
+    summary: 'install SYSLINUX',
+    description:
+      'Installs the SYSLINUX boot loader on a FAT filesystem that is not mounted. `directory` is where in it the loader goes. Kernel and configuration have to be put there besides, and the partition made bootable.',
   },
   {
     name: 'extlinux',
@@ -37,7 +39,8 @@ export const bootActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'extlinux',
-    summary: '',
-    description: '',
+    summary: 'install EXTLINUX',
+    description:
+      'Installs the EXTLINUX boot loader in a directory of a mounted ext filesystem, usually `/boot/extlinux`. The master boot record and the configuration have to be written besides.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -10,8 +10,9 @@ export const btrfsActions = [
     optargs: [{ type: 'Int64', name: 'size' }],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'resize a btrfs filesystem',
+    description:
+      'Resizes the filesystem mounted at `mountpoint` to `size` bytes, or to its device if no size is given.',
   },
   {
     name: 'mkfs_btrfs',
@@ -31,8 +32,9 @@ export const btrfsActions = [
     ],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'make a btrfs filesystem',
+    description:
+      'Makes one filesystem over all the devices; what was on them is lost. `allocstart`, `bytecount`, `leafsize`, `nodesize` and `sectorsize` are in bytes; `datatype` and `metadata` are profiles such as `single`, `dup`, `raid1`; `label` is the label.',
   },
   {
     name: 'btrfs_subvolume_snapshot',
@@ -50,8 +52,9 @@ export const btrfsActions = [
     ret: { type: 'void' },
     group: 'btrfs',
     methodAliases: ['btrfs_subvolume_snapshot_opts'],
-    summary: '',
-    description: '',
+    summary: 'make a snapshot of a btrfs subvolume',
+    description:
+      'Makes `dest` a snapshot of the subvolume `source`. `ro` makes it read-only; `qgroupid` puts it into a quota group.',
   },
   {
     name: 'btrfs_subvolume_delete',
@@ -62,8 +65,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'delete a btrfs subvolume or snapshot',
+    description: 'The subvolume is given by its path in the mounted tree.',
   },
   {
     name: 'btrfs_subvolume_create',
@@ -75,8 +78,8 @@ export const btrfsActions = [
     ret: { type: 'void' },
     group: 'btrfs',
     methodAliases: ['btrfs_subvolume_create_opts'],
-    summary: '',
-    description: '',
+    summary: 'make a btrfs subvolume',
+    description: 'Makes a subvolume at the path `dest`; `qgroupid` puts it into a quota group.',
   },
   {
     name: 'btrfs_subvolume_list',
@@ -87,8 +90,9 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'btrfssubvolume', name: 'subvolumes' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'list the subvolumes of a btrfs filesystem',
+    description:
+      'Takes the mount point or the device. Returns a struct for each subvolume and snapshot: its id, the id of the one above it, and its path from the top.',
   },
   {
     name: 'btrfs_subvolume_set_default',
@@ -102,8 +106,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'choose the btrfs subvolume that is mounted by default',
+    description: '`id` is a number as `btrfs_subvolume_list` returns it, and `fs` a path in the filesystem.',
   },
   {
     name: 'btrfs_filesystem_sync',
@@ -114,8 +118,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'write a btrfs filesystem through',
+    description: 'Returns when everything of the filesystem is on its devices.',
   },
   {
     name: 'btrfs_filesystem_balance',
@@ -127,8 +131,9 @@ export const btrfsActions = [
     ret: { type: 'void' },
     group: 'btrfs',
     aliases: ['btrfs-balance'],
-    summary: '',
-    description: '',
+    summary: 'balance a btrfs filesystem',
+    description:
+      'Spreads all data over the devices again, after one was added for instance. It can take long.',
   },
   {
     name: 'btrfs_device_add',
@@ -142,8 +147,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'add devices to a btrfs filesystem',
+    description: 'The filesystem is given by its mount point. What is on the devices is lost.',
   },
   {
     name: 'btrfs_device_delete',
@@ -157,8 +162,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'take devices out of a btrfs filesystem',
+    description: 'Moves what is on them to the other devices first. At least one device has to stay.',
   },
   {
     name: 'btrfs_set_seeding',
@@ -172,8 +177,9 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'make a btrfs device a seed or a normal one',
+    description:
+      'A seed is read-only; a filesystem that begins on it writes to devices that are added. The filesystem must not be mounted.',
   },
   {
     name: 'btrfs_subvolume_get_default',
@@ -184,8 +190,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'id', opaque: true },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'get the id of the btrfs subvolume that is mounted by default',
+    description: 'Takes the mount point or the device of the filesystem.',
   },
   {
     name: 'btrfs_subvolume_show',
@@ -196,8 +202,9 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'Hashtable', key: 'String', value: 'String', name: 'btrfssubvolumeinfo' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'get the properties of a btrfs subvolume',
+    description:
+      'Returns a hash of what btrfs-subvolume(8) `show` prints: name, UUIDs, times, flags, snapshots and so on.',
   },
   {
     name: 'btrfs_quota_enable',
@@ -211,8 +218,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'turn btrfs quota on or off',
+    description: 'Has to be on before the `btrfs_qgroup_*` actions do anything.',
   },
   {
     name: 'btrfs_quota_rescan',
@@ -223,8 +230,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'count the usage of btrfs quota groups again',
+    description: 'Forgets all numbers of quota groups and reads the metadata anew.',
   },
   {
     name: 'btrfs_qgroup_limit',
@@ -238,8 +245,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'limit the size of a btrfs subvolume',
+    description: 'Sets the limit of the quota group of the subvolume to `size` bytes.',
   },
   {
     name: 'btrfs_qgroup_create',
@@ -253,8 +260,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'make a btrfs quota group',
+    description: '`qgroupid` has the form `LEVEL/ID`, and `subvolume` is any path in the filesystem.',
   },
   {
     name: 'btrfs_qgroup_destroy',
@@ -268,8 +275,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'delete a btrfs quota group',
+    description: 'The group must have no members.',
   },
   {
     name: 'btrfs_qgroup_show',
@@ -280,8 +287,9 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'btrfsqgroup', name: 'qgroups' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'list the btrfs quota groups',
+    description:
+      'Returns for each group its id, the bytes it refers to, and the bytes that only it refers to.',
   },
   {
     name: 'btrfs_qgroup_assign',
@@ -296,8 +304,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'put a btrfs quota group into another',
+    description: 'Makes the group `src` a member of the group `dst`, which must be of a higher level.',
   },
   {
     name: 'btrfs_qgroup_remove',
@@ -312,8 +320,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'take a btrfs quota group out of another',
+    description: 'The reverse of `btrfs_qgroup_assign`.',
   },
   {
     name: 'btrfs_scrub_start',
@@ -324,8 +332,9 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'start to verify a btrfs filesystem',
+    description:
+      'Starts to read all data and to verify checksums, and returns at once. See `btrfs_scrub_status`, or `btrfs_scrub_full` to wait.',
   },
   {
     name: 'btrfs_scrub_cancel',
@@ -336,8 +345,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'stop verifying a btrfs filesystem',
+    description: '`btrfs_scrub_resume` can go on later.',
   },
   {
     name: 'btrfs_scrub_resume',
@@ -348,8 +357,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'go on verifying a btrfs filesystem',
+    description: 'Starts where `btrfs_scrub_cancel` stopped.',
   },
   {
     name: 'btrfs_balance_pause',
@@ -360,8 +369,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'pause the balancing of a btrfs filesystem',
+    description: '`btrfs_balance_resume` goes on.',
   },
   {
     name: 'btrfs_balance_cancel',
@@ -372,8 +381,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'stop the balancing of a btrfs filesystem',
+    description: 'What was moved already stays where it is.',
   },
   {
     name: 'btrfs_balance_resume',
@@ -384,8 +393,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'go on balancing a btrfs filesystem',
+    description: 'Starts where `btrfs_balance_pause` or a crash stopped it.',
   },
   {
     name: 'btrfs_filesystem_defragment',
@@ -399,8 +408,8 @@ export const btrfsActions = [
     ],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'defragment a file or directory of btrfs',
+    description: '`flush` writes the data of a file at once; `compress` chooses `zlib`, `lzo` or `zstd`.',
   },
   {
     name: 'btrfs_rescue_chunk_recover',
@@ -411,8 +420,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'rebuild the chunk tree of a damaged btrfs filesystem',
+    description: 'Scans the whole device, which takes long.',
   },
   {
     name: 'btrfs_rescue_super_recover',
@@ -423,8 +432,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'mend the superblocks of a btrfs filesystem',
+    description: 'Replaces bad copies of the superblock by good ones.',
   },
   {
     name: 'btrfs_balance_status',
@@ -435,8 +444,9 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'Struct', of: 'btrfsbalance', name: 'status' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'get how far balancing a btrfs filesystem is',
+    description:
+      'The struct has the state (`running`, `paused`, or empty if none goes on) and numbers of chunks.',
   },
   {
     name: 'btrfs_scrub_status',
@@ -447,8 +457,9 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'Struct', of: 'btrfsscrub', name: 'status' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'get how far verifying a btrfs filesystem is',
+    description:
+      'The struct has what was read, in extents and bytes, and the numbers of errors of each kind.',
   },
   {
     name: 'btrfs_scrub_full',
@@ -459,8 +470,9 @@ export const btrfsActions = [
     optargs: [{ type: 'Bool', name: 'readonly' }],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'verify a btrfs filesystem and wait for the result',
+    description:
+      'Reads all data, verifies checksums and repairs what has a good copy, unless `readonly` is set. Fails if errors remain.',
   },
   {
     name: 'btrfstune_seeding',
@@ -474,8 +486,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'make a btrfs device a seed or a normal one',
+    description: 'The same as `btrfs_set_seeding`, on a filesystem that is not mounted.',
   },
   {
     name: 'btrfstune_enable_extended_inode_refs',
@@ -486,8 +498,9 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'turn extended inode references of btrfs on',
+    description:
+      'Raises the number of hard links that a file can have in one directory. It cannot be turned off again.',
   },
   {
     name: 'btrfstune_enable_skinny_metadata_extent_refs',
@@ -498,8 +511,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'turn skinny metadata references of btrfs on',
+    description: 'Makes metadata smaller. It cannot be turned off again.',
   },
   {
     name: 'btrfs_image',
@@ -513,8 +526,9 @@ export const btrfsActions = [
     optargs: [{ type: 'Int', name: 'compresslevel' }],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'save the metadata of a btrfs filesystem',
+    description:
+      'Writes the metadata of the filesystem on the devices to the file `image` of the guest, with all data zeroed. `compresslevel` is from 0 to 9.',
   },
   {
     name: 'btrfs_replace',
@@ -529,8 +543,9 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'replace a device of a btrfs filesystem',
+    description:
+      'Moves what is on `srcdev` to `targetdev`, which must be at least as large, while the filesystem is mounted at `mntpoint`.',
   },
   {
     name: 'btrfs_filesystem_show',
@@ -541,8 +556,8 @@ export const btrfsActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'devices' },
     group: 'btrfs',
-    summary: '',
-    description: '',
+    summary: 'list the devices of a btrfs filesystem',
+    description: 'Returns the devices that the filesystem on `device` is made of. Fails if one is missing.',
   },
   {
     name: 'btrfs_fsck',
@@ -557,7 +572,8 @@ export const btrfsActions = [
     ret: { type: 'void' },
     group: 'btrfs',
     deprecatedBy: 'btrfs_scrub_full',
-    summary: '',
-    description: '',
+    summary: 'check a btrfs filesystem',
+    description:
+      'Checks a filesystem that is not mounted. `superblock` is the number of the superblock to use, and `repair` repairs.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -9,8 +9,9 @@ export const devicesActions = [
     args: [{ type: 'Mountable', name: 'mountable' }],
     optargs: [],
     ret: { type: 'String', of: 'Device', name: 'device' },
-    summary: '',
-    description: '',
+    summary: 'get the device of a mountable',
+    description:
+      'Returns the device that a mountable names: `/dev/sda1` for `btrfsvol:/dev/sda1/volume` as well as for `/dev/sda1` itself.',
   },
   {
     name: 'mountable_subvolume',
@@ -20,8 +21,9 @@ export const devicesActions = [
     args: [{ type: 'Mountable', name: 'mountable' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'subvolume' },
-    summary: '',
-    description: '',
+    summary: 'get the btrfs subvolume of a mountable',
+    description:
+      'Returns the path of the btrfs subvolume that a mountable names, without a leading slash. Fails with EINVAL if the mountable is a plain device.',
   },
   {
     name: 'canonical_device_name',
@@ -31,8 +33,9 @@ export const devicesActions = [
     args: [{ type: 'String', name: 'device' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'canonical' },
-    summary: '',
-    description: '',
+    summary: 'turn a device name into the one that this API uses',
+    description:
+      'Names with another prefix (`/dev/hda1`, `/dev/vda1`) become `/dev/sda1`, and `/dev/mapper/VG-LV` becomes `/dev/VG/LV`. Any other name comes back as it is. Whether the device exists is not checked, except for mapper names, which have to be looked up.',
   },
   {
     name: 'device_index',
@@ -42,8 +45,9 @@ export const devicesActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Int', name: 'index' },
-    summary: '',
-    description: '',
+    summary: 'get the position of a drive among the drives of the handle',
+    description:
+      'Returns 0 for `/dev/sda`, 1 for `/dev/sdb` and so on. Fails with ENODEV if the name is not that of a whole drive of this handle. `device_name` is the inverse.',
   },
   {
     name: 'device_name',
@@ -53,8 +57,9 @@ export const devicesActions = [
     args: [{ type: 'Int', name: 'index' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'name' },
-    summary: '',
-    description: '',
+    summary: 'get the device name of a drive by its position',
+    description:
+      'Returns the name of the drive that was added as number `index`, counting from 0. Fails with EINVAL if there are not as many drives. `device_index` is the inverse.',
   },
   {
     name: 'list_devices',
@@ -64,8 +69,9 @@ export const devicesActions = [
     args: [],
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'devices' },
-    summary: '',
-    description: '',
+    summary: 'list the drives of the guest',
+    description:
+      'Returns the names of all whole drives, in the order in which they were added: `/dev/sda`, `/dev/sdb`, ... Partitions and logical volumes are not among them; see `list_partitions`, `lvs` and `list_filesystems`.',
   },
   {
     name: 'list_partitions',
@@ -75,8 +81,9 @@ export const devicesActions = [
     args: [],
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'partitions' },
-    summary: '',
-    description: '',
+    summary: 'list the partitions of all drives',
+    description:
+      'Returns the device names of all partitions in the order of drives and partition numbers. An MBR extended partition and its logical partitions are all listed. Logical volumes are not; see `lvs`.',
   },
   {
     name: 'part_to_dev',
@@ -86,8 +93,8 @@ export const devicesActions = [
     args: [{ type: 'Device', name: 'partition' }],
     optargs: [],
     ret: { type: 'String', of: 'Device', name: 'device' },
-    summary: '',
-    description: '',
+    summary: 'get the drive that a partition is on',
+    description: 'Returns `/dev/sda` for `/dev/sda1`. Fails with EINVAL if the device is not a partition.',
   },
   {
     name: 'list_dm_devices',
@@ -97,8 +104,9 @@ export const devicesActions = [
     args: [],
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'devices' },
-    summary: '',
-    description: '',
+    summary: 'list device mapper devices that are not logical volumes',
+    description:
+      'Returns the names below `/dev/mapper` of mapped devices, opened encrypted devices for example. Logical volumes are left out: `lvs` lists those.',
   },
   {
     name: 'part_to_partnum',
@@ -108,8 +116,8 @@ export const devicesActions = [
     args: [{ type: 'Device', name: 'partition' }],
     optargs: [],
     ret: { type: 'Int', name: 'partnum' },
-    summary: '',
-    description: '',
+    summary: 'get the number of a partition',
+    description: 'Returns 1 for `/dev/sda1`. Fails with EINVAL if the device is not a partition.',
   },
   {
     name: 'nr_devices',
@@ -119,8 +127,8 @@ export const devicesActions = [
     args: [],
     optargs: [],
     ret: { type: 'Int', name: 'nrdisks' },
-    summary: '',
-    description: '',
+    summary: 'count the drives of the guest',
+    description: 'Returns how many whole drives the guest has: the length of what `list_devices` returns.',
   },
   {
     name: 'list_disk_labels',
@@ -130,8 +138,9 @@ export const devicesActions = [
     args: [],
     optargs: [],
     ret: { type: 'Hashtable', key: 'String', value: 'Device', name: 'labels' },
-    summary: '',
-    description: '',
+    summary: 'map the labels of drives to their devices',
+    description:
+      'Returns a hash from each label that was given as `label` when a drive was added to the device of that drive. The label followed by a number stands for a partition of it. The same names lead to the devices as `/dev/disk/guestfs/LABEL`.',
   },
   {
     name: 'is_whole_device',
@@ -141,8 +150,9 @@ export const devicesActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Bool', name: 'flag' },
-    summary: '',
-    description: '',
+    summary: 'tell whether a device is a whole drive',
+    description:
+      'Returns true for a drive, false for a partition or a logical volume. Fails with ENOENT if there is no such device.',
   },
   {
     name: 'internal_parse_mountable',
@@ -153,7 +163,8 @@ export const devicesActions = [
     optargs: [],
     ret: { type: 'Struct', of: 'internal_mountable', name: 'mountable' },
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'take a mountable apart',
+    description:
+      'Used by the library itself to tell the device and the subvolume of a mountable from each other.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -15,8 +15,9 @@ export const hivexActions = [
     ],
     ret: { type: 'void' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'open a Windows registry hive',
+    description:
+      'Opens the registry hive in the file `filename` of the guest. One hive can be open at a time; another one that was open is closed. `write` allows changes, `unsafe` goes on over damage, `verbose` and `debug` print what happens. Close it with `hivex_close`.',
   },
   {
     name: 'hivex_close',
@@ -27,8 +28,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'close the open registry hive',
+    description: 'Changes that were not committed by `hivex_commit` are lost.',
   },
   {
     name: 'hivex_root',
@@ -39,8 +40,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'nodeh', opaque: true },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'get the root node of the open hive',
+    description: 'Returns the handle of the root key.',
   },
   {
     name: 'hivex_node_name',
@@ -51,8 +52,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'name' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'get the name of a registry key',
+    description: 'Returns the name of the key `nodeh`. The name of the root is often odd and of no use.',
   },
   {
     name: 'hivex_node_children',
@@ -63,8 +64,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'hivex_node', name: 'nodehs' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'list the subkeys of a registry key',
+    description: 'Returns a struct for each subkey, with its handle in `hivex_node_h`.',
   },
   {
     name: 'hivex_node_get_child',
@@ -78,8 +79,9 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'child', opaque: true },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'find a subkey by its name',
+    description:
+      'Returns the handle of the subkey, compared without regard to case, or 0 if there is none of that name.',
   },
   {
     name: 'hivex_node_parent',
@@ -90,8 +92,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'parent', opaque: true },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'get the parent of a registry key',
+    description: 'Returns the handle of the key above `nodeh`.',
   },
   {
     name: 'hivex_node_values',
@@ -102,8 +104,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'hivex_value', name: 'valuehs' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'list the values of a registry key',
+    description: 'Returns a struct for each value of the key, with its handle in `hivex_value_h`.',
   },
   {
     name: 'hivex_node_get_value',
@@ -117,8 +119,9 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'valueh', opaque: true },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'find a value of a registry key by its name',
+    description:
+      'Returns the handle of the value, compared without regard to case, or 0 if there is none. The default value has the empty name.',
   },
   {
     name: 'hivex_value_key',
@@ -129,8 +132,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'key' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'get the name of a registry value',
+    description: 'Returns the name, which is empty for the default value of a key.',
   },
   {
     name: 'hivex_value_type',
@@ -141,8 +144,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'datatype', opaque: true },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'get the type of a registry value',
+    description: 'Returns the number of the type, 1 for a string and 4 for a 32-bit number for instance.',
   },
   {
     name: 'hivex_value_value',
@@ -153,8 +156,9 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'BufferOut', name: 'databuf' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'get the data of a registry value',
+    description:
+      'Returns the bytes as they are stored; how to read them depends on the type. See `hivex_value_string` for strings.',
   },
   {
     name: 'hivex_value_string',
@@ -165,8 +169,9 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'databuf' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'get a registry value as a string',
+    description:
+      'Returns the value, which is taken as UTF-16LE, as text. Fails if it is not of a string type.',
   },
   {
     name: 'hivex_commit',
@@ -177,8 +182,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'write the changes of the open hive',
+    description: 'Writes the hive back to its file, or to `filename` if that is not null.',
   },
   {
     name: 'hivex_node_add_child',
@@ -192,8 +197,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'nodeh', opaque: true },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'add a subkey to a registry key',
+    description: 'Returns the handle of the new key. Fails if there is a subkey of that name.',
   },
   {
     name: 'hivex_node_delete_child',
@@ -204,8 +209,8 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'delete a registry key',
+    description: 'Deletes the key `nodeh` and everything below it. The root cannot be deleted.',
   },
   {
     name: 'hivex_node_set_value',
@@ -221,8 +226,9 @@ export const hivexActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'hivex',
-    summary: '',
-    description: '',
+    summary: 'set one value of a registry key',
+    description:
+      'Sets the value `key` of the node to the bytes `val` of type `t`, making it or replacing it.',
   },
   {
     name: 'hivex_value_utf8',
@@ -234,7 +240,7 @@ export const hivexActions = [
     ret: { type: 'String', of: 'String', name: 'databuf' },
     group: 'hivex',
     deprecatedBy: 'hivex_value_string',
-    summary: '',
-    description: '',
+    summary: 'get a registry value as a string',
+    description: 'The old name of `hivex_value_string`.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -10,8 +10,9 @@ export const inotifyActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'inotify',
-    summary: '',
-    description: '',
+    summary: 'begin to watch for changes of files',
+    description:
+      'Opens an inotify handle; `maxevents` is how many events may queue up before some are dropped, 0 for the default of the kernel. One handle can be open at a time.',
   },
   {
     name: 'inotify_add_watch',
@@ -25,8 +26,9 @@ export const inotifyActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'wd' },
     group: 'inotify',
-    summary: '',
-    description: '',
+    summary: 'watch a path for changes',
+    description:
+      'Watches `path` for the events in `mask`, the IN_* bits of inotify(7). Returns the number of the watch. What is below a directory is not watched.',
   },
   {
     name: 'inotify_rm_watch',
@@ -37,8 +39,8 @@ export const inotifyActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'inotify',
-    summary: '',
-    description: '',
+    summary: 'stop watching',
+    description: 'Removes the watch with the number `wd`.',
   },
   {
     name: 'inotify_read',
@@ -49,8 +51,8 @@ export const inotifyActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'inotify_event', name: 'events' },
     group: 'inotify',
-    summary: '',
-    description: '',
+    summary: 'get the events that came',
+    description: 'Returns the events that were queued, without waiting. Call it again until it returns none.',
   },
   {
     name: 'inotify_files',
@@ -61,8 +63,8 @@ export const inotifyActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'paths' },
     group: 'inotify',
-    summary: '',
-    description: '',
+    summary: 'get the names of the files that changed',
+    description: 'Reads all queued events and returns the names in them, sorted, each once.',
   },
   {
     name: 'inotify_close',
@@ -73,7 +75,7 @@ export const inotifyActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'inotify',
-    summary: '',
-    description: '',
+    summary: 'stop watching for changes',
+    description: 'Closes the handle; all watches and queued events go with it.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -10,8 +10,9 @@ export const journalActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'xattr', name: 'fields' },
     group: 'journal',
-    summary: '',
-    description: '',
+    summary: 'get the current journal entry',
+    description:
+      'Returns all fields of the entry that `journal_next` or `journal_skip` moved to: the name of a field in `attrname`, its bytes in `attrval`. Data longer than the threshold may be cut; see `journal_set_data_threshold`.',
   },
   {
     name: 'journal_open',
@@ -22,8 +23,9 @@ export const journalActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'journal',
-    summary: '',
-    description: '',
+    summary: 'open a systemd journal of the guest',
+    description:
+      'Opens the journal files in the directory, usually `/var/log/journal` and what is below it. Call `journal_next` before reading the first entry. A journal that was open is closed.',
   },
   {
     name: 'journal_close',
@@ -34,8 +36,8 @@ export const journalActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'journal',
-    summary: '',
-    description: '',
+    summary: 'close the journal',
+    description: 'Does nothing if none is open.',
   },
   {
     name: 'journal_next',
@@ -46,8 +48,9 @@ export const journalActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'more' },
     group: 'journal',
-    summary: '',
-    description: '',
+    summary: 'go to the next journal entry',
+    description:
+      'Has to be called before the first entry is read, too. Returns false at the end of the journal.',
   },
   {
     name: 'journal_skip',
@@ -58,8 +61,9 @@ export const journalActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'rskip' },
     group: 'journal',
-    summary: '',
-    description: '',
+    summary: 'move over journal entries',
+    description:
+      'Moves `skip` entries forward, or backward if it is negative. Returns by how many it moved, which is less at either end.',
   },
   {
     name: 'internal_journal_get',
@@ -71,8 +75,8 @@ export const journalActions = [
     ret: { type: 'void' },
     group: 'journal',
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'get the current journal entry as a stream',
+    description: 'Used by the library for `journal_get`.',
   },
   {
     name: 'journal_get_data_threshold',
@@ -83,8 +87,9 @@ export const journalActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'threshold' },
     group: 'journal',
-    summary: '',
-    description: '',
+    summary: 'get where long journal fields are cut',
+    description:
+      'Returns the length in bytes up to which fields are promised to be complete; 0 means no limit.',
   },
   {
     name: 'journal_set_data_threshold',
@@ -95,8 +100,8 @@ export const journalActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'journal',
-    summary: '',
-    description: '',
+    summary: 'set where long journal fields are cut',
+    description: 'Fields up to `threshold` bytes will be complete; 0 takes the limit away.',
   },
   {
     name: 'journal_get_realtime_usec',
@@ -107,7 +112,7 @@ export const journalActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'usec' },
     group: 'journal',
-    summary: '',
-    description: '',
+    summary: 'get the time of the current journal entry',
+    description: "Returns microseconds since 1970 by the guest's clock.",
   },
 ] as const satisfies readonly ActionRecord[];

@@ -10,8 +10,9 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'devices' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'list Windows dynamic disk volumes',
+    description:
+      'Returns the device names of the volumes that were made from Windows dynamic disks: spanned, striped, mirrored and RAID-5 ones.',
   },
   {
     name: 'list_ldm_partitions',
@@ -22,8 +23,8 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'devices' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'list Windows dynamic disk partitions',
+    description: 'Returns the device names of the partitions of Windows dynamic disks.',
   },
   {
     name: 'ldmtool_create_all',
@@ -34,8 +35,8 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'make devices for all Windows dynamic disk volumes',
+    description: 'Looks through all drives for volumes and makes a device for each. Done at launch already.',
   },
   {
     name: 'ldmtool_remove_all',
@@ -46,8 +47,8 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'remove the devices of all Windows dynamic disk volumes',
+    description: 'The reverse of `ldmtool_create_all`. Nothing on the disks changes.',
   },
   {
     name: 'ldmtool_scan',
@@ -58,8 +59,8 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'guids' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'find Windows dynamic disk groups',
+    description: 'Looks through all drives. Returns the GUIDs of the disk groups.',
   },
   {
     name: 'ldmtool_scan_devices',
@@ -70,8 +71,8 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'guids' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'find Windows dynamic disk groups on some devices',
+    description: 'As `ldmtool_scan`, looking through the given devices only.',
   },
   {
     name: 'ldmtool_diskgroup_name',
@@ -82,8 +83,8 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'name' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'get the name of a Windows dynamic disk group',
+    description: 'The group is given by its GUID.',
   },
   {
     name: 'ldmtool_diskgroup_volumes',
@@ -94,8 +95,8 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'volumes' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'list the volumes of a Windows dynamic disk group',
+    description: 'Returns the names of the volumes of the group, which is given by its GUID.',
   },
   {
     name: 'ldmtool_diskgroup_disks',
@@ -106,8 +107,8 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'disks' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'list the disks of a Windows dynamic disk group',
+    description: 'Returns the GUIDs of the disks of the group.',
   },
   {
     name: 'ldmtool_volume_type',
@@ -121,8 +122,9 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'voltype' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'get the type of a Windows dynamic disk volume',
+    description:
+      'Returns `simple`, `spanned`, `striped`, `mirrored`, `raid5` or another word for the kind of the volume.',
   },
   {
     name: 'ldmtool_volume_hint',
@@ -136,8 +138,8 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'hint' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'get the drive letter that a volume wants',
+    description: 'Returns the drive letter that Windows would give the volume, or an empty string.',
   },
   {
     name: 'ldmtool_volume_partitions',
@@ -151,7 +153,7 @@ export const ldmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'partitions' },
     group: 'ldm',
-    summary: '',
-    description: '',
+    summary: 'list the partitions of a Windows dynamic disk volume',
+    description: 'Returns the device names of the partitions that the volume is made of.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -14,8 +14,9 @@ export const luksActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'luks',
-    summary: '',
-    description: '',
+    summary: 'make a LUKS encrypted device',
+    description:
+      'Writes a LUKS header to the device; everything on it is lost. `key` goes into the key slot `keyslot`. Open the result with `cryptsetup_open`.',
   },
   {
     name: 'luks_format_cipher',
@@ -31,8 +32,8 @@ export const luksActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'luks',
-    summary: '',
-    description: '',
+    summary: 'make a LUKS encrypted device with a chosen cipher',
+    description: 'As `luks_format`, with the cipher given, `aes-xts-plain64` for instance.',
   },
   {
     name: 'luks_add_key',
@@ -48,8 +49,9 @@ export const luksActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'luks',
-    summary: '',
-    description: '',
+    summary: 'add a key to a LUKS device',
+    description:
+      'Adds `newkey` to the slot `keyslot`, which must be empty. `key` is any key that opens the device now.',
   },
   {
     name: 'luks_kill_slot',
@@ -64,8 +66,8 @@ export const luksActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'luks',
-    summary: '',
-    description: '',
+    summary: 'remove a key from a LUKS device',
+    description: 'Empties the slot `keyslot`. `key` is a key of another slot.',
   },
   {
     name: 'luks_uuid',
@@ -76,8 +78,8 @@ export const luksActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'uuid' },
     group: 'luks',
-    summary: '',
-    description: '',
+    summary: 'get the UUID of a LUKS device',
+    description: 'Returns the UUID in the header. The device need not be open.',
   },
   {
     name: 'cryptsetup_open',
@@ -96,8 +98,9 @@ export const luksActions = [
     ],
     ret: { type: 'void' },
     group: 'luks',
-    summary: '',
-    description: '',
+    summary: 'open an encrypted device',
+    description:
+      'Opens `device` with `key` and makes its content appear as `/dev/mapper/MAPNAME`. The kind (LUKS, BitLocker, ...) is found out, or stated as `crypttype`: `luks`, `luks1`, `luks2`, `plain`, `bitlk`, `tcrypt`. `cipher` is for `plain`. With `readonly` nothing can be written. Call `lvm_scan` afterwards if there are logical volumes in it.',
   },
   {
     name: 'cryptsetup_close',
@@ -108,8 +111,9 @@ export const luksActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'luks',
-    summary: '',
-    description: '',
+    summary: 'close an encrypted device',
+    description:
+      'Takes the mapped device that `cryptsetup_open` made, `/dev/mapper/MAPNAME`. Nothing on it may be in use.',
   },
   {
     name: 'clevis_luks_unlock',
@@ -123,8 +127,9 @@ export const luksActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'clevisluks',
-    summary: '',
-    description: '',
+    summary: 'open an encrypted device by a network or TPM',
+    description:
+      'Opens a LUKS device whose key a clevis policy gives, without a key being passed. Network bound ones need the network of the appliance; see `set_network`.',
   },
   {
     name: 'luks_open',
@@ -140,8 +145,8 @@ export const luksActions = [
     ret: { type: 'void' },
     group: 'luks',
     deprecatedBy: 'cryptsetup_open',
-    summary: '',
-    description: '',
+    summary: 'open a LUKS device',
+    description: 'The old form of `cryptsetup_open`.',
   },
   {
     name: 'luks_open_ro',
@@ -157,8 +162,8 @@ export const luksActions = [
     ret: { type: 'void' },
     group: 'luks',
     deprecatedBy: 'cryptsetup_open',
-    summary: '',
-    description: '',
+    summary: 'open a LUKS device read-only',
+    description: 'The old form of `cryptsetup_open` with `readonly`.',
   },
   {
     name: 'luks_close',
@@ -170,7 +175,7 @@ export const luksActions = [
     ret: { type: 'void' },
     group: 'luks',
     deprecatedBy: 'cryptsetup_close',
-    summary: '',
-    description: '',
+    summary: 'close a LUKS device',
+    description: 'The old name of `cryptsetup_close`.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -12,8 +12,9 @@ export const mountActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'mount a filesystem of the guest',
+    description:
+      "Mounts the filesystem on a device at an absolute path of the guest's tree. The first mount is usually of the root filesystem, on `/`; others go onto directories that exist there. The type is found out by looking.\n\nWrite access is as the drive allows. A dirty ext3 or ext4 journal is replayed; on a read-only drive that happens in memory and leaves the image untouched.\n\nFails with ENOENT if device or mount point do not exist, ENOTDIR if the mount point is no directory, EINVAL if the device holds no filesystem, and ENOTSUP, naming the type, if it holds one that this backend cannot read.",
   },
   {
     name: 'sync',
@@ -23,8 +24,9 @@ export const mountActions = [
     args: [],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'write everything through to the disk images',
+    description:
+      'Returns when all that was written is durable in the images. Handles do this by themselves when they are closed, unless autosync was turned off.',
   },
   {
     name: 'umount',
@@ -39,8 +41,9 @@ export const mountActions = [
     ret: { type: 'void' },
     aliases: ['unmount'],
     methodAliases: ['umount_opts'],
-    summary: '',
-    description: '',
+    summary: 'unmount a filesystem',
+    description:
+      'Takes the mount point or the device. Fails with EINVAL if nothing is mounted there and with EBUSY if another filesystem is mounted below. `force` and `lazyunmount` have the meaning they have for umount(8), and only matter where a kernel does the mounting.',
   },
   {
     name: 'mounts',
@@ -50,8 +53,9 @@ export const mountActions = [
     args: [],
     optargs: [],
     ret: { type: 'StringList', of: 'Mountable', name: 'devices' },
-    summary: '',
-    description: '',
+    summary: 'list what is mounted',
+    description:
+      'Returns the mountables that are mounted, in the order in which they were. `mountpoints` tells where.',
   },
   {
     name: 'umount_all',
@@ -62,8 +66,8 @@ export const mountActions = [
     optargs: [],
     ret: { type: 'void' },
     aliases: ['unmount-all'],
-    summary: '',
-    description: '',
+    summary: 'unmount all filesystems',
+    description: 'Unmounts everything, the last mounted first. Directories made by `mkmountpoint` stay.',
   },
   {
     name: 'mount_ro',
@@ -76,8 +80,8 @@ export const mountActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'mount a filesystem of the guest read-only',
+    description: 'As `mount`, but writing to the filesystem fails with EROFS.',
   },
   {
     name: 'mount_options',
@@ -91,8 +95,9 @@ export const mountActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'mount a filesystem of the guest with options',
+    description:
+      'As `mount`, with a comma-separated list of options as `mount -o` takes them, `ro` for instance. Options that the backend does not know are accepted and have no effect.',
   },
   {
     name: 'mount_vfs',
@@ -107,8 +112,9 @@ export const mountActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'mount a filesystem of a stated type with options',
+    description:
+      'As `mount_options`, with the filesystem type stated (`ext4`, `vfat`, ...) instead of found out. Fails with EINVAL if the device holds something else.',
   },
   {
     name: 'mount_loop',
@@ -121,8 +127,9 @@ export const mountActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'mount a filesystem image that is a file of the guest',
+    description:
+      'Mounts what is in the file `file` of the guest, an ISO image for instance, on `mountpoint`. The file has to hold the filesystem itself; partitions in it are not looked for.',
   },
   {
     name: 'mountpoints',
@@ -132,8 +139,9 @@ export const mountActions = [
     args: [],
     optargs: [],
     ret: { type: 'Hashtable', key: 'Mountable', value: 'String', name: 'mps' },
-    summary: '',
-    description: '',
+    summary: 'list what is mounted and where',
+    description:
+      'Returns a hash from each mounted device or subvolume to its mount point. `mounts` keeps the order.',
   },
   {
     name: 'mkmountpoint',
@@ -143,8 +151,9 @@ export const mountActions = [
     args: [{ type: 'String', name: 'exemptpath' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a directory to mount on, before anything is mounted',
+    description:
+      'Filesystems are mounted on directories, and as long as no root filesystem is mounted there are none. This makes one in an empty tree that exists in memory only, so that several filesystems can be mounted side by side, as `/a` and `/b` for example. It is not for making directories in a filesystem that is mounted: that is `mkdir`.',
   },
   {
     name: 'rmmountpoint',
@@ -154,8 +163,9 @@ export const mountActions = [
     args: [{ type: 'String', name: 'exemptpath' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'remove a directory made by mkmountpoint',
+    description:
+      'The directory has to be empty and nothing may be mounted on it. `umount_all` does not remove these directories.',
   },
   {
     name: 'remount',
@@ -165,8 +175,8 @@ export const mountActions = [
     args: [{ type: 'Pathname', name: 'mountpoint' }],
     optargs: [{ type: 'Bool', name: 'rw' }],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'change a mounted filesystem between read-only and read-write',
+    description: '`rw` has to be given: true makes the filesystem on `mountpoint` writable, false read-only.',
   },
   {
     name: 'list_9p',
@@ -177,8 +187,8 @@ export const mountActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'mounttags' },
     deprecatedBy: '',
-    summary: '',
-    description: '',
+    summary: 'list the tags of 9p filesystems',
+    description: 'The hypervisor never offers any 9p filesystems any more: the list is empty.',
   },
   {
     name: 'mount_9p',
@@ -192,7 +202,7 @@ export const mountActions = [
     optargs: [{ type: 'String', name: 'options' }],
     ret: { type: 'void' },
     deprecatedBy: '',
-    summary: '',
-    description: '',
+    summary: 'mount a 9p filesystem of the host',
+    description: 'Sharing a folder of the host through 9p is not offered any more: this fails with ENOTSUP.',
   },
 ] as const satisfies readonly ActionRecord[];

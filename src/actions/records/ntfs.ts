@@ -13,8 +13,9 @@ export const ntfsActions = [
     optargs: [],
     ret: { type: 'Int', name: 'status' },
     group: 'ntfs3g',
-    summary: '',
-    description: '',
+    summary: 'tell whether an NTFS filesystem can be mounted',
+    description:
+      'Returns the exit status of the check: 0 if it can be mounted (read-write if `rw` is true), 12 if it is not NTFS, 13 damaged, 14 hibernated, 15 uncleanly unmounted, and others as ntfs-3g.probe(8) has them.',
   },
   {
     name: 'ntfsresize',
@@ -29,8 +30,9 @@ export const ntfsActions = [
     ret: { type: 'void' },
     group: 'ntfsprogs',
     methodAliases: ['ntfsresize_opts'],
-    summary: '',
-    description: '',
+    summary: 'resize an NTFS filesystem',
+    description:
+      'Resizes the filesystem to `size` bytes, or to its device if no size is given. `force` goes on although a check is due. After a resize Windows checks the filesystem at its next start, and a second resize needs `force` until it did.',
   },
   {
     name: 'ntfsfix',
@@ -41,8 +43,9 @@ export const ntfsActions = [
     optargs: [{ type: 'Bool', name: 'clearbadsectors' }],
     ret: { type: 'void' },
     group: 'ntfs3g',
-    summary: '',
-    description: '',
+    summary: 'repair the simplest damage of an NTFS filesystem',
+    description:
+      'Mends some inconsistencies, resets the log and schedules a check for the next start of Windows. It is not a replacement for chkdsk. `clearbadsectors` clears the list of bad sectors.',
   },
   {
     name: 'ntfsclone_out',
@@ -63,8 +66,9 @@ export const ntfsActions = [
     ret: { type: 'void' },
     group: 'ntfs3g',
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'save an NTFS filesystem to a file',
+    description:
+      'Writes the used clusters of the filesystem to `backupfile` on the host in the format of ntfsclone(8). `metadataonly` leaves the contents of files out, `rescue` goes on over read errors, `ignorefscheck` over failed checks, `preservetimestamps` and `force` are as there.',
   },
   {
     name: 'ntfsclone_in',
@@ -79,8 +83,9 @@ export const ntfsActions = [
     ret: { type: 'void' },
     group: 'ntfs3g',
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'restore an NTFS filesystem from a file',
+    description:
+      'Writes a filesystem that `ntfsclone_out` saved back to a device, which must be large enough. What was on the device is lost.',
   },
   {
     name: 'ntfs_chmod',
@@ -95,8 +100,9 @@ export const ntfsActions = [
     optargs: [{ type: 'Bool', name: 'recursive' }],
     ret: { type: 'void' },
     group: 'ntfs3g',
-    summary: '',
-    description: '',
+    summary: 'change the permissions of a file on NTFS',
+    description:
+      'Sets the access control list of `path` so that it corresponds to the Unix mode `mode`; with `recursive` also below it.',
   },
   {
     name: 'ntfscat_i',
@@ -112,8 +118,9 @@ export const ntfsActions = [
     ret: { type: 'void' },
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'download a file of an NTFS filesystem by its inode',
+    description:
+      'Writes the content of the inode `inode` of a filesystem that is not mounted to `filename` on the host. Works for system files that cannot be seen when it is mounted.',
   },
   {
     name: 'ntfsresize_size',
@@ -128,7 +135,7 @@ export const ntfsActions = [
     ret: { type: 'void' },
     group: 'ntfsprogs',
     deprecatedBy: 'ntfsresize',
-    summary: '',
-    description: '',
+    summary: 'resize an NTFS filesystem to a size',
+    description: 'The old form of `ntfsresize` with its size.',
   },
 ] as const satisfies readonly ActionRecord[];

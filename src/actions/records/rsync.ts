@@ -16,8 +16,9 @@ export const rsyncActions = [
     ],
     ret: { type: 'void' },
     group: 'rsync',
-    summary: '',
-    description: '',
+    summary: 'synchronise two directories of the guest',
+    description:
+      'Runs rsync(1) from `src` to `dest`, both in the guest. `archive` is its -a, `deletedest` removes what is not in the source. Needs rsync in the appliance.',
   },
   {
     name: 'rsync_in',
@@ -34,8 +35,9 @@ export const rsyncActions = [
     ],
     ret: { type: 'void' },
     group: 'rsync',
-    summary: '',
-    description: '',
+    summary: 'synchronise from a remote host into the guest',
+    description:
+      'Runs rsync(1) with `remote` as the source, which needs the network of the appliance; see `set_network`. Options as in `rsync`.',
   },
   {
     name: 'rsync_out',
@@ -52,7 +54,8 @@ export const rsyncActions = [
     ],
     ret: { type: 'void' },
     group: 'rsync',
-    summary: '',
-    description: '',
+    summary: 'synchronise from the guest to a remote host',
+    description:
+      'Runs rsync(1) with `remote` as the target, which needs the network of the appliance. `src` is a pattern that is expanded in the guest. Options as in `rsync`.',
   },
 ] as const satisfies readonly ActionRecord[];

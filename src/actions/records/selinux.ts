@@ -16,8 +16,9 @@ export const selinuxActions = [
     ],
     ret: { type: 'void' },
     group: 'selinuxrelabel',
-    summary: '',
-    description: '',
+    summary: 'set the SELinux labels of files as a policy says',
+    description:
+      'Labels everything below each path as the file contexts in `specfile` say. `force` resets labels that an administrator changed, and `excludes` names what is left out.',
   },
   {
     name: 'setcon',
@@ -29,8 +30,8 @@ export const selinuxActions = [
     ret: { type: 'void' },
     group: 'selinux',
     deprecatedBy: 'setfiles',
-    summary: '',
-    description: '',
+    summary: 'set the SELinux context of the daemon',
+    description: 'Needs SELinux in the appliance; see `set_selinux`.',
   },
   {
     name: 'getcon',
@@ -42,8 +43,8 @@ export const selinuxActions = [
     ret: { type: 'String', of: 'String', name: 'context' },
     group: 'selinux',
     deprecatedBy: 'setfiles',
-    summary: '',
-    description: '',
+    summary: 'get the SELinux context of the daemon',
+    description: 'Needs SELinux in the appliance; see `set_selinux`.',
   },
   {
     name: 'selinux_relabel',
@@ -58,7 +59,7 @@ export const selinuxActions = [
     ret: { type: 'void' },
     group: 'selinuxrelabel',
     deprecatedBy: 'setfiles',
-    summary: '',
-    description: '',
+    summary: 'set the SELinux labels below one path',
+    description: 'The old form of `setfiles`, with a single path.',
   },
 ] as const satisfies readonly ActionRecord[];

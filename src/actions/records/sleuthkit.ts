@@ -12,8 +12,9 @@ export const sleuthkitActions = [
     group: 'libtsk',
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'list the inodes of a filesystem, deleted ones too',
+    description:
+      'Walks a filesystem that need not be mounted. Returns a struct for each name and inode found, deleted and unallocated ones included: number, type letter, size, name, flags, times, owner, and for links the target. `tsk_flags` has bit 1 set where the inode is allocated.',
   },
   {
     name: 'find_inode',
@@ -29,8 +30,9 @@ export const sleuthkitActions = [
     group: 'libtsk',
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'find the names of an inode',
+    description:
+      'Walks a filesystem that need not be mounted and returns each entry that refers to the inode `inode`, deleted names included.',
   },
   {
     name: 'download_inode',
@@ -47,8 +49,9 @@ export const sleuthkitActions = [
     group: 'sleuthkit',
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'download the content of an inode',
+    description:
+      'Writes the content of the inode `inode` of a filesystem that need not be mounted to `filename` on the host. Works for files whose names are gone.',
   },
   {
     name: 'internal_filesystem_walk',
@@ -63,8 +66,8 @@ export const sleuthkitActions = [
     ret: { type: 'void' },
     group: 'libtsk',
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'list the inodes of a filesystem as a stream',
+    description: 'Used by the library for `filesystem_walk`.',
   },
   {
     name: 'download_blocks',
@@ -82,8 +85,9 @@ export const sleuthkitActions = [
     group: 'sleuthkit',
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'download blocks of a filesystem',
+    description:
+      'Writes the blocks `start` up to `stop` of a filesystem that need not be mounted to `filename` on the host. With `unallocated` set only the blocks that no file uses are written.',
   },
   {
     name: 'internal_find_inode',
@@ -99,7 +103,7 @@ export const sleuthkitActions = [
     ret: { type: 'void' },
     group: 'libtsk',
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'find the names of an inode as a stream',
+    description: 'Used by the library for `find_inode`.',
   },
 ] as const satisfies readonly ActionRecord[];

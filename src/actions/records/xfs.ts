@@ -19,8 +19,9 @@ export const xfsActions = [
     ],
     ret: { type: 'void' },
     group: 'xfs',
-    summary: '',
-    description: '',
+    summary: 'grow an XFS filesystem',
+    description:
+      'Makes the mounted XFS filesystem at `path` larger. Without further options the data section grows to fill the device. `datasec`, `logsec` and `rtsec` choose the section; `datasize`, `logsize` and `rtsize` are sizes in filesystem blocks; `rtextsize` is the extent size of the realtime section; `maxpct` is the share of space for inodes in percent. XFS cannot shrink.',
   },
   {
     name: 'xfs_admin',
@@ -39,8 +40,9 @@ export const xfsActions = [
     ],
     ret: { type: 'void' },
     group: 'xfs',
-    summary: '',
-    description: '',
+    summary: 'change the parameters of an XFS filesystem',
+    description:
+      'Changes a filesystem that is not mounted: `label`, `uuid` (a UUID, `nil`, `generate`), `extunwritten`, `imgfile`, `v2log`, `projid32bit`, `lazycounter`.',
   },
   {
     name: 'xfs_repair',
@@ -62,8 +64,9 @@ export const xfsActions = [
     ],
     ret: { type: 'Int', name: 'status' },
     group: 'xfs',
-    summary: '',
-    description: '',
+    summary: 'check or repair an XFS filesystem',
+    description:
+      'Checks a filesystem that is not mounted and repairs it. `nomodify` only looks: the result is then 1 if it is damaged and 0 if not. `forcelogzero` throws the log away; `logdev` and `rtdev` name external devices.',
   },
   {
     name: 'xfs_info2',
@@ -74,8 +77,9 @@ export const xfsActions = [
     optargs: [],
     ret: { type: 'Hashtable', key: 'String', value: 'String', name: 'info' },
     group: 'xfs',
-    summary: '',
-    description: '',
+    summary: 'get the geometry of an XFS filesystem',
+    description:
+      'Takes a device or the mount point of a mounted filesystem. Returns a hash whose keys and values are those that xfs_info(8) prints, in the form `meta-data.sectsz`.',
   },
   {
     name: 'xfs_info',
@@ -87,7 +91,7 @@ export const xfsActions = [
     ret: { type: 'Struct', of: 'xfsinfo', name: 'info' },
     group: 'xfs',
     deprecatedBy: 'xfs_info2',
-    summary: '',
-    description: '',
+    summary: 'get the geometry of an XFS filesystem',
+    description: 'The old form of `xfs_info2`, with a struct that later versions of XFS do not fit any more.',
   },
 ] as const satisfies readonly ActionRecord[];

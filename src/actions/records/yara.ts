@@ -12,8 +12,9 @@ export const yaraActions = [
     group: 'libyara',
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'scan a file with the loaded YARA rules',
+    description:
+      'Scans the file `path` of the guest. Returns a struct for each match: the file in `yara_name`, the identifier of the rule in `yara_rule`. Rules have to be loaded with `yara_load` before.',
   },
   {
     name: 'yara_load',
@@ -26,8 +27,8 @@ export const yaraActions = [
     group: 'libyara',
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'load YARA rules',
+    description: 'Loads rules in source or compiled form. Rules that were loaded are replaced.',
   },
   {
     name: 'yara_destroy',
@@ -38,8 +39,8 @@ export const yaraActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'libyara',
-    summary: '',
-    description: '',
+    summary: 'unload the YARA rules',
+    description: 'Frees the rules that `yara_load` loaded. Does nothing if there are none.',
   },
   {
     name: 'internal_yara_scan',
@@ -54,7 +55,7 @@ export const yaraActions = [
     ret: { type: 'void' },
     group: 'libyara',
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'scan a file with YARA rules, as a stream',
+    description: 'Used by the library for `yara_scan`.',
   },
 ] as const satisfies readonly ActionRecord[];

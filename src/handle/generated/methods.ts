@@ -92,461 +92,461 @@ export interface GuestfsMethods {
    */
   txzOut(directory: string, tarball: FileOutput, options?: CallOptions): Promise<void>;
   /**
-   * aug_init:
+   * aug_init: open an Augeas handle on the guest's configuration files
    *
-   *
+   * Starts an Augeas session whose root is the directory `root` of the guest, usually `/`. `flags` is the sum of the AUG_* values of Augeas: 1 backup files with `.augsave`, 2 new files with `.augnew`, 4 check types of lenses, 16 save nothing (dry run), 32 load no files. A session that was open is closed first. `aug_close` ends it.
    */
   augInit(root: string, flags: number, options?: CallOptions): Promise<void>;
   /**
-   * aug_close:
+   * aug_close: close the Augeas handle
    *
-   *
+   * Ends the session that `aug_init` began. What was not saved by `aug_save` is lost. After this, `aug_init` has to be called before any other `aug_*` action.
    */
   augClose(options?: CallOptions): Promise<void>;
   /**
-   * aug_defvar:
+   * aug_defvar: define an Augeas variable
    *
-   *
+   * Defines the variable `name` as the result of the expression `expr`, or removes it if `expr` is null. Returns how many nodes the expression matched, or 0 if it did not evaluate to a set of nodes.
    */
   augDefvar(name: string, expr: string | null, options?: CallOptions): Promise<number>;
   /**
-   * aug_defnode:
+   * aug_defnode: define an Augeas variable that stands for one node
    *
-   *
+   * Defines the variable `name` as the result of `expr`; if that matches no node, one is made with the value `val`. The field `i` of the result is the number of nodes that match, and `b` is 1 if a node was made.
    */
   augDefnode(name: string, expr: string, val: string, options?: CallOptions): Promise<structs.IntBool>;
   /**
-   * aug_get:
+   * aug_get: get the value of an Augeas node
    *
-   *
+   * Returns the value of the one node that the path matches. Fails if it matches none or several.
    */
   augGet(augpath: string, options?: CallOptions): Promise<string>;
   /**
-   * aug_set:
+   * aug_set: set the value of an Augeas node
    *
-   *
+   * Sets the value of the node at the path, making the node if it is not there. Fails if the path matches several nodes. Use `aug_clear` to make a value null. Files change when `aug_save` is called.
    */
   augSet(augpath: string, val: string, options?: CallOptions): Promise<void>;
   /**
-   * aug_insert:
+   * aug_insert: insert a sibling of an Augeas node
    *
-   *
+   * Makes a node `label` next to the node that the path matches: in front of it if `before` is true, else behind it. The path must match exactly one node, and `label` may have neither `/`, `*` nor an index in it.
    */
   augInsert(augpath: string, label: string, before: boolean, options?: CallOptions): Promise<void>;
   /**
-   * aug_rm:
+   * aug_rm: remove an Augeas node with all below it
    *
-   *
+   * Removes all nodes that the path matches, with their children. Returns how many nodes went.
    */
   augRm(augpath: string, options?: CallOptions): Promise<number>;
   /**
-   * aug_mv:
+   * aug_mv: move an Augeas node
    *
-   *
+   * Moves the node `src` to `dest`. `src` must match exactly one node; what was at `dest`, children included, is replaced.
    */
   augMv(src: string, dest: string, options?: CallOptions): Promise<void>;
   /**
-   * aug_match:
+   * aug_match: list the Augeas nodes that a path expression matches
    *
-   *
+   * Returns the full path of each node, in a form that names exactly that node.
    */
   augMatch(augpath: string, options?: CallOptions): Promise<string[]>;
   /**
-   * aug_save:
+   * aug_save: write all changed Augeas nodes to their files
    *
-   *
+   * What happens to the old files is what `flags` of `aug_init` says. Fails if a tree cannot be written back in the syntax of its file.
    */
   augSave(options?: CallOptions): Promise<void>;
   /**
-   * aug_load:
+   * aug_load: load files into the Augeas tree
    *
-   *
+   * Reads all files that the lenses know, or again those that changed. Errors for single files are found under `/augeas//error` in the tree.
    */
   augLoad(options?: CallOptions): Promise<void>;
   /**
-   * aug_ls:
+   * aug_ls: list the children of an Augeas node
    *
-   *
+   * Returns the paths of the nodes directly below the path, sorted. The path has no slash at its end.
    */
   augLs(augpath: string, options?: CallOptions): Promise<string[]>;
   /**
-   * aug_clear:
+   * aug_clear: set the value of an Augeas node to null
    *
-   *
+   * `aug_get` of such a node fails. The node is made if it is not there.
    */
   augClear(augpath: string, options?: CallOptions): Promise<void>;
   /**
-   * aug_transform:
+   * aug_transform: add or take away a transform of Augeas
    *
-   *
+   * Makes the lens `lens` responsible for the files that the pattern `file` matches; with `remove` set, excludes those files from it. Call `aug_load` afterwards.
    */
   augTransform(lens: string, file: string, options?: { remove?: boolean } & CallOptions): Promise<void>;
   /**
-   * aug_setm:
+   * aug_setm: set the value of many Augeas nodes
    *
-   *
+   * Sets all nodes that match `sub`, evaluated from each node that matches `base`, to `val`. With `sub` null the nodes of `base` themselves are set. Returns how many nodes were changed.
    */
   augSetm(base: string, sub: string | null, val: string, options?: CallOptions): Promise<number>;
   /**
-   * aug_label:
+   * aug_label: get the label of an Augeas node
    *
-   *
+   * Returns the last part of the path of the one node that the path expression matches.
    */
   augLabel(augpath: string, options?: CallOptions): Promise<string>;
   /**
-   * blockdev_setro:
+   * blockdev_setro: make a device read-only
    *
-   *
+   * Sets the read-only flag of a block device for this session. It does not change mounts that exist. `blockdev_setrw` takes it back.
    */
   blockdevSetro(device: string, options?: CallOptions): Promise<void>;
   /**
-   * blockdev_setrw:
+   * blockdev_setrw: make a device read-write
    *
-   *
+   * Takes the read-only flag of a block device back. A drive that was added read-only still leaves its image untouched.
    */
   blockdevSetrw(device: string, options?: CallOptions): Promise<void>;
   /**
-   * blockdev_getro:
+   * blockdev_getro: tell whether a device is read-only
    *
-   *
+   * Returns the read-only flag of the device: that of the drive, or what `blockdev_setro` and `blockdev_setrw` made of it.
    */
   blockdevGetro(device: string, options?: CallOptions): Promise<boolean>;
   /**
-   * blockdev_getss:
+   * blockdev_getss: get the sector size of a device
    *
-   *
+   * Returns the size of a logical sector in bytes: 512, or 4096 if the drive was added with that `blocksize`. For the block size of a filesystem see `statvfs`.
    */
   blockdevGetss(device: string, options?: CallOptions): Promise<number>;
   /**
-   * blockdev_getbsz:
+   * blockdev_getbsz: get the block size of a device
    *
-   *
+   * Returns the size in bytes of the blocks in which the kernel would cache the device. This is not the block size of a filesystem on it, nor that of the hardware; few programs need it.
    */
   blockdevGetbsz(device: string, options?: CallOptions): Promise<number>;
   /**
-   * blockdev_getsz:
+   * blockdev_getsz: get the size of a device in units of 512 bytes
    *
-   *
+   * The unit is 512 bytes whatever the sector size of the device. `blockdev_getsize64` returns bytes.
    */
   blockdevGetsz(device: string, options?: CallOptions): Promise<number>;
   /**
-   * blockdev_getsize64:
+   * blockdev_getsize64: get the size of a device in bytes
    *
-   *
+   * Returns how many bytes can be read from the device.
    */
   blockdevGetsize64(device: string, options?: CallOptions): Promise<number>;
   /**
-   * blockdev_flushbufs:
+   * blockdev_flushbufs: write out what is buffered for a device
    *
-   *
+   * Returns when everything that was written to the device reached the image.
    */
   blockdevFlushbufs(device: string, options?: CallOptions): Promise<void>;
   /**
-   * blockdev_rereadpt:
+   * blockdev_rereadpt: read the partition table of a drive again
    *
-   *
+   * For use after the table was changed by writing to the drive itself; the actions that change partitions do it on their own. Fails with ENOENT if the device is not a drive.
    */
   blockdevRereadpt(device: string, options?: CallOptions): Promise<void>;
   /**
-   * blkdiscard:
+   * blkdiscard: discard all blocks of a device
    *
-   *
+   * Tells the storage that nothing on the device is needed any more. All data on it is lost. What can be read there afterwards is not defined; see `blkdiscardzeroes`.
    */
   blkdiscard(device: string, options?: CallOptions): Promise<void>;
   /**
-   * blkdiscardzeroes:
+   * blkdiscardzeroes: tell whether discarded blocks read as zeroes
    *
-   *
+   * Returns true only if the device promises that blocks read as zeroes after `blkdiscard`. Kernels since 4.12 promise it for no device, and the engine answers the same.
    */
   blkdiscardzeroes(device: string, options?: CallOptions): Promise<boolean>;
   /**
-   * blockdev_setra:
+   * blockdev_setra: set the read-ahead of a device
    *
-   *
+   * Sets how many units of 512 bytes the kernel reads ahead. The engine reads ahead as it sees fit: it checks the device and ignores the number.
    */
   blockdevSetra(device: string, sectors: number, options?: CallOptions): Promise<void>;
   /**
-   * blockdev_setbsz:
+   * blockdev_setbsz: set the block size of a device
    *
-   *
+   * The setting was lost when the call returned, so that it never had any effect.
    *
    * @deprecated use
    */
   blockdevSetbsz(device: string, blocksize: number, options?: CallOptions): Promise<void>;
   /**
-   * grub_install:
+   * grub_install: install GRUB 1
    *
-   *
+   * Installs the old GRUB boot loader of the guest on `device`, with the directory `root` of the guest as its root.
    */
   grubInstall(root: string, device: string, options?: CallOptions): Promise<void>;
   /**
-   * syslinux:
+   * syslinux: install SYSLINUX
    *
-   *
+   * Installs the SYSLINUX boot loader on a FAT filesystem that is not mounted. `directory` is where in it the loader goes. Kernel and configuration have to be put there besides, and the partition made bootable.
    */
   syslinux(device: string, options?: { directory?: string } & CallOptions): Promise<void>;
   /**
-   * extlinux:
+   * extlinux: install EXTLINUX
    *
-   *
+   * Installs the EXTLINUX boot loader in a directory of a mounted ext filesystem, usually `/boot/extlinux`. The master boot record and the configuration have to be written besides.
    */
   extlinux(directory: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_filesystem_resize:
+   * btrfs_filesystem_resize: resize a btrfs filesystem
    *
-   *
+   * Resizes the filesystem mounted at `mountpoint` to `size` bytes, or to its device if no size is given.
    */
   btrfsFilesystemResize(mountpoint: string, options?: { size?: number } & CallOptions): Promise<void>;
   /**
-   * mkfs_btrfs:
+   * mkfs_btrfs: make a btrfs filesystem
    *
-   *
+   * Makes one filesystem over all the devices; what was on them is lost. `allocstart`, `bytecount`, `leafsize`, `nodesize` and `sectorsize` are in bytes; `datatype` and `metadata` are profiles such as `single`, `dup`, `raid1`; `label` is the label.
    */
   mkfsBtrfs(devices: readonly string[], options?: { allocstart?: number; bytecount?: number; datatype?: string; leafsize?: number; label?: string; metadata?: string; nodesize?: number; sectorsize?: number } & CallOptions): Promise<void>;
   /**
-   * btrfs_subvolume_snapshot:
+   * btrfs_subvolume_snapshot: make a snapshot of a btrfs subvolume
    *
-   *
+   * Makes `dest` a snapshot of the subvolume `source`. `ro` makes it read-only; `qgroupid` puts it into a quota group.
    */
   btrfsSubvolumeSnapshot(source: string, dest: string, options?: { ro?: boolean; qgroupid?: string } & CallOptions): Promise<void>;
   /**
-   * btrfs_subvolume_snapshot:
+   * btrfs_subvolume_snapshot: make a snapshot of a btrfs subvolume
    *
-   *
+   * Makes `dest` a snapshot of the subvolume `source`. `ro` makes it read-only; `qgroupid` puts it into a quota group.
    */
   btrfsSubvolumeSnapshotOpts(source: string, dest: string, options?: { ro?: boolean; qgroupid?: string } & CallOptions): Promise<void>;
   /**
-   * btrfs_subvolume_delete:
+   * btrfs_subvolume_delete: delete a btrfs subvolume or snapshot
    *
-   *
+   * The subvolume is given by its path in the mounted tree.
    */
   btrfsSubvolumeDelete(subvolume: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_subvolume_create:
+   * btrfs_subvolume_create: make a btrfs subvolume
    *
-   *
+   * Makes a subvolume at the path `dest`; `qgroupid` puts it into a quota group.
    */
   btrfsSubvolumeCreate(dest: string, options?: { qgroupid?: string } & CallOptions): Promise<void>;
   /**
-   * btrfs_subvolume_create:
+   * btrfs_subvolume_create: make a btrfs subvolume
    *
-   *
+   * Makes a subvolume at the path `dest`; `qgroupid` puts it into a quota group.
    */
   btrfsSubvolumeCreateOpts(dest: string, options?: { qgroupid?: string } & CallOptions): Promise<void>;
   /**
-   * btrfs_subvolume_list:
+   * btrfs_subvolume_list: list the subvolumes of a btrfs filesystem
    *
-   *
+   * Takes the mount point or the device. Returns a struct for each subvolume and snapshot: its id, the id of the one above it, and its path from the top.
    */
   btrfsSubvolumeList(fs: string | DeviceOrPath, options?: CallOptions): Promise<structs.Btrfssubvolume[]>;
   /**
-   * btrfs_subvolume_set_default:
+   * btrfs_subvolume_set_default: choose the btrfs subvolume that is mounted by default
    *
-   *
+   * `id` is a number as `btrfs_subvolume_list` returns it, and `fs` a path in the filesystem.
    */
   btrfsSubvolumeSetDefault(id: bigint, fs: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_filesystem_sync:
+   * btrfs_filesystem_sync: write a btrfs filesystem through
    *
-   *
+   * Returns when everything of the filesystem is on its devices.
    */
   btrfsFilesystemSync(fs: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_filesystem_balance:
+   * btrfs_filesystem_balance: balance a btrfs filesystem
    *
-   *
+   * Spreads all data over the devices again, after one was added for instance. It can take long.
    */
   btrfsFilesystemBalance(fs: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_device_add:
+   * btrfs_device_add: add devices to a btrfs filesystem
    *
-   *
+   * The filesystem is given by its mount point. What is on the devices is lost.
    */
   btrfsDeviceAdd(devices: readonly string[], fs: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_device_delete:
+   * btrfs_device_delete: take devices out of a btrfs filesystem
    *
-   *
+   * Moves what is on them to the other devices first. At least one device has to stay.
    */
   btrfsDeviceDelete(devices: readonly string[], fs: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_set_seeding:
+   * btrfs_set_seeding: make a btrfs device a seed or a normal one
    *
-   *
+   * A seed is read-only; a filesystem that begins on it writes to devices that are added. The filesystem must not be mounted.
    */
   btrfsSetSeeding(device: string, seeding: boolean, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_subvolume_get_default:
+   * btrfs_subvolume_get_default: get the id of the btrfs subvolume that is mounted by default
    *
-   *
+   * Takes the mount point or the device of the filesystem.
    */
   btrfsSubvolumeGetDefault(fs: string | DeviceOrPath, options?: CallOptions): Promise<bigint>;
   /**
-   * btrfs_subvolume_show:
+   * btrfs_subvolume_show: get the properties of a btrfs subvolume
    *
-   *
+   * Returns a hash of what btrfs-subvolume(8) `show` prints: name, UUIDs, times, flags, snapshots and so on.
    */
   btrfsSubvolumeShow(subvolume: string, options?: CallOptions): Promise<Record<string, string>>;
   /**
-   * btrfs_quota_enable:
+   * btrfs_quota_enable: turn btrfs quota on or off
    *
-   *
+   * Has to be on before the `btrfs_qgroup_*` actions do anything.
    */
   btrfsQuotaEnable(fs: string | DeviceOrPath, enable: boolean, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_quota_rescan:
+   * btrfs_quota_rescan: count the usage of btrfs quota groups again
    *
-   *
+   * Forgets all numbers of quota groups and reads the metadata anew.
    */
   btrfsQuotaRescan(fs: string | DeviceOrPath, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_qgroup_limit:
+   * btrfs_qgroup_limit: limit the size of a btrfs subvolume
    *
-   *
+   * Sets the limit of the quota group of the subvolume to `size` bytes.
    */
   btrfsQgroupLimit(subvolume: string, size: number, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_qgroup_create:
+   * btrfs_qgroup_create: make a btrfs quota group
    *
-   *
+   * `qgroupid` has the form `LEVEL/ID`, and `subvolume` is any path in the filesystem.
    */
   btrfsQgroupCreate(qgroupid: string, subvolume: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_qgroup_destroy:
+   * btrfs_qgroup_destroy: delete a btrfs quota group
    *
-   *
+   * The group must have no members.
    */
   btrfsQgroupDestroy(qgroupid: string, subvolume: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_qgroup_show:
+   * btrfs_qgroup_show: list the btrfs quota groups
    *
-   *
+   * Returns for each group its id, the bytes it refers to, and the bytes that only it refers to.
    */
   btrfsQgroupShow(path: string, options?: CallOptions): Promise<structs.Btrfsqgroup[]>;
   /**
-   * btrfs_qgroup_assign:
+   * btrfs_qgroup_assign: put a btrfs quota group into another
    *
-   *
+   * Makes the group `src` a member of the group `dst`, which must be of a higher level.
    */
   btrfsQgroupAssign(src: string, dst: string, path: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_qgroup_remove:
+   * btrfs_qgroup_remove: take a btrfs quota group out of another
    *
-   *
+   * The reverse of `btrfs_qgroup_assign`.
    */
   btrfsQgroupRemove(src: string, dst: string, path: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_scrub_start:
+   * btrfs_scrub_start: start to verify a btrfs filesystem
    *
-   *
+   * Starts to read all data and to verify checksums, and returns at once. See `btrfs_scrub_status`, or `btrfs_scrub_full` to wait.
    */
   btrfsScrubStart(path: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_scrub_cancel:
+   * btrfs_scrub_cancel: stop verifying a btrfs filesystem
    *
-   *
+   * `btrfs_scrub_resume` can go on later.
    */
   btrfsScrubCancel(path: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_scrub_resume:
+   * btrfs_scrub_resume: go on verifying a btrfs filesystem
    *
-   *
+   * Starts where `btrfs_scrub_cancel` stopped.
    */
   btrfsScrubResume(path: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_balance_pause:
+   * btrfs_balance_pause: pause the balancing of a btrfs filesystem
    *
-   *
+   * `btrfs_balance_resume` goes on.
    */
   btrfsBalancePause(path: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_balance_cancel:
+   * btrfs_balance_cancel: stop the balancing of a btrfs filesystem
    *
-   *
+   * What was moved already stays where it is.
    */
   btrfsBalanceCancel(path: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_balance_resume:
+   * btrfs_balance_resume: go on balancing a btrfs filesystem
    *
-   *
+   * Starts where `btrfs_balance_pause` or a crash stopped it.
    */
   btrfsBalanceResume(path: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_filesystem_defragment:
+   * btrfs_filesystem_defragment: defragment a file or directory of btrfs
    *
-   *
+   * `flush` writes the data of a file at once; `compress` chooses `zlib`, `lzo` or `zstd`.
    */
   btrfsFilesystemDefragment(path: string, options?: { flush?: boolean; compress?: string } & CallOptions): Promise<void>;
   /**
-   * btrfs_rescue_chunk_recover:
+   * btrfs_rescue_chunk_recover: rebuild the chunk tree of a damaged btrfs filesystem
    *
-   *
+   * Scans the whole device, which takes long.
    */
   btrfsRescueChunkRecover(device: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_rescue_super_recover:
+   * btrfs_rescue_super_recover: mend the superblocks of a btrfs filesystem
    *
-   *
+   * Replaces bad copies of the superblock by good ones.
    */
   btrfsRescueSuperRecover(device: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_balance_status:
+   * btrfs_balance_status: get how far balancing a btrfs filesystem is
    *
-   *
+   * The struct has the state (`running`, `paused`, or empty if none goes on) and numbers of chunks.
    */
   btrfsBalanceStatus(path: string, options?: CallOptions): Promise<structs.Btrfsbalance>;
   /**
-   * btrfs_scrub_status:
+   * btrfs_scrub_status: get how far verifying a btrfs filesystem is
    *
-   *
+   * The struct has what was read, in extents and bytes, and the numbers of errors of each kind.
    */
   btrfsScrubStatus(path: string, options?: CallOptions): Promise<structs.Btrfsscrub>;
   /**
-   * btrfs_scrub_full:
+   * btrfs_scrub_full: verify a btrfs filesystem and wait for the result
    *
-   *
+   * Reads all data, verifies checksums and repairs what has a good copy, unless `readonly` is set. Fails if errors remain.
    */
   btrfsScrubFull(path: string, options?: { readonly?: boolean } & CallOptions): Promise<void>;
   /**
-   * btrfstune_seeding:
+   * btrfstune_seeding: make a btrfs device a seed or a normal one
    *
-   *
+   * The same as `btrfs_set_seeding`, on a filesystem that is not mounted.
    */
   btrfstuneSeeding(device: string, seeding: boolean, options?: CallOptions): Promise<void>;
   /**
-   * btrfstune_enable_extended_inode_refs:
+   * btrfstune_enable_extended_inode_refs: turn extended inode references of btrfs on
    *
-   *
+   * Raises the number of hard links that a file can have in one directory. It cannot be turned off again.
    */
   btrfstuneEnableExtendedInodeRefs(device: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfstune_enable_skinny_metadata_extent_refs:
+   * btrfstune_enable_skinny_metadata_extent_refs: turn skinny metadata references of btrfs on
    *
-   *
+   * Makes metadata smaller. It cannot be turned off again.
    */
   btrfstuneEnableSkinnyMetadataExtentRefs(device: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_image:
+   * btrfs_image: save the metadata of a btrfs filesystem
    *
-   *
+   * Writes the metadata of the filesystem on the devices to the file `image` of the guest, with all data zeroed. `compresslevel` is from 0 to 9.
    */
   btrfsImage(source: readonly string[], image: string, options?: { compresslevel?: number } & CallOptions): Promise<void>;
   /**
-   * btrfs_replace:
+   * btrfs_replace: replace a device of a btrfs filesystem
    *
-   *
+   * Moves what is on `srcdev` to `targetdev`, which must be at least as large, while the filesystem is mounted at `mntpoint`.
    */
   btrfsReplace(srcdev: string, targetdev: string, mntpoint: string, options?: CallOptions): Promise<void>;
   /**
-   * btrfs_filesystem_show:
+   * btrfs_filesystem_show: list the devices of a btrfs filesystem
    *
-   *
+   * Returns the devices that the filesystem on `device` is made of. Fails if one is missing.
    */
   btrfsFilesystemShow(device: string, options?: CallOptions): Promise<string[]>;
   /**
-   * btrfs_fsck:
+   * btrfs_fsck: check a btrfs filesystem
    *
-   *
+   * Checks a filesystem that is not mounted. `superblock` is the number of the superblock to use, and `repair` repairs.
    *
    * @deprecated use btrfsScrubFull
    */
@@ -682,87 +682,87 @@ export interface GuestfsMethods {
    */
   copySize(src: string | DeviceOrPath, dest: string | DeviceOrPath, size: number, options?: CallOptions): Promise<void>;
   /**
-   * mountable_device:
+   * mountable_device: get the device of a mountable
    *
-   *
+   * Returns the device that a mountable names: `/dev/sda1` for `btrfsvol:/dev/sda1/volume` as well as for `/dev/sda1` itself.
    */
   mountableDevice(mountable: string, options?: CallOptions): Promise<string>;
   /**
-   * mountable_subvolume:
+   * mountable_subvolume: get the btrfs subvolume of a mountable
    *
-   *
+   * Returns the path of the btrfs subvolume that a mountable names, without a leading slash. Fails with EINVAL if the mountable is a plain device.
    */
   mountableSubvolume(mountable: string, options?: CallOptions): Promise<string>;
   /**
-   * canonical_device_name:
+   * canonical_device_name: turn a device name into the one that this API uses
    *
-   *
+   * Names with another prefix (`/dev/hda1`, `/dev/vda1`) become `/dev/sda1`, and `/dev/mapper/VG-LV` becomes `/dev/VG/LV`. Any other name comes back as it is. Whether the device exists is not checked, except for mapper names, which have to be looked up.
    */
   canonicalDeviceName(device: string, options?: CallOptions): Promise<string>;
   /**
-   * device_index:
+   * device_index: get the position of a drive among the drives of the handle
    *
-   *
+   * Returns 0 for `/dev/sda`, 1 for `/dev/sdb` and so on. Fails with ENODEV if the name is not that of a whole drive of this handle. `device_name` is the inverse.
    */
   deviceIndex(device: string, options?: CallOptions): Promise<number>;
   /**
-   * device_name:
+   * device_name: get the device name of a drive by its position
    *
-   *
+   * Returns the name of the drive that was added as number `index`, counting from 0. Fails with EINVAL if there are not as many drives. `device_index` is the inverse.
    */
   deviceName(index: number, options?: CallOptions): Promise<string>;
   /**
-   * list_devices:
+   * list_devices: list the drives of the guest
    *
-   *
+   * Returns the names of all whole drives, in the order in which they were added: `/dev/sda`, `/dev/sdb`, ... Partitions and logical volumes are not among them; see `list_partitions`, `lvs` and `list_filesystems`.
    */
   listDevices(options?: CallOptions): Promise<string[]>;
   /**
-   * list_partitions:
+   * list_partitions: list the partitions of all drives
    *
-   *
+   * Returns the device names of all partitions in the order of drives and partition numbers. An MBR extended partition and its logical partitions are all listed. Logical volumes are not; see `lvs`.
    */
   listPartitions(options?: CallOptions): Promise<string[]>;
   /**
-   * part_to_dev:
+   * part_to_dev: get the drive that a partition is on
    *
-   *
+   * Returns `/dev/sda` for `/dev/sda1`. Fails with EINVAL if the device is not a partition.
    */
   partToDev(partition: string, options?: CallOptions): Promise<string>;
   /**
-   * list_dm_devices:
+   * list_dm_devices: list device mapper devices that are not logical volumes
    *
-   *
+   * Returns the names below `/dev/mapper` of mapped devices, opened encrypted devices for example. Logical volumes are left out: `lvs` lists those.
    */
   listDmDevices(options?: CallOptions): Promise<string[]>;
   /**
-   * part_to_partnum:
+   * part_to_partnum: get the number of a partition
    *
-   *
+   * Returns 1 for `/dev/sda1`. Fails with EINVAL if the device is not a partition.
    */
   partToPartnum(partition: string, options?: CallOptions): Promise<number>;
   /**
-   * nr_devices:
+   * nr_devices: count the drives of the guest
    *
-   *
+   * Returns how many whole drives the guest has: the length of what `list_devices` returns.
    */
   nrDevices(options?: CallOptions): Promise<number>;
   /**
-   * list_disk_labels:
+   * list_disk_labels: map the labels of drives to their devices
    *
-   *
+   * Returns a hash from each label that was given as `label` when a drive was added to the device of that drive. The label followed by a number stands for a partition of it. The same names lead to the devices as `/dev/disk/guestfs/LABEL`.
    */
   listDiskLabels(options?: CallOptions): Promise<Record<string, string>>;
   /**
-   * is_whole_device:
+   * is_whole_device: tell whether a device is a whole drive
    *
-   *
+   * Returns true for a drive, false for a partition or a logical volume. Fails with ENOENT if there is no such device.
    */
   isWholeDevice(device: string, options?: CallOptions): Promise<boolean>;
   /**
-   * internal_parse_mountable:
+   * internal_parse_mountable: take a mountable apart
    *
-   *
+   * Used by the library itself to tell the device and the subvolume of a mountable from each other.
    */
   internalParseMountable(mountable: string, options?: CallOptions): Promise<structs.InternalMountable>;
   /**
@@ -1196,111 +1196,111 @@ export interface GuestfsMethods {
    */
   mkfsB(fstype: string, blocksize: number, device: string, options?: CallOptions): Promise<void>;
   /**
-   * hivex_open:
+   * hivex_open: open a Windows registry hive
    *
-   *
+   * Opens the registry hive in the file `filename` of the guest. One hive can be open at a time; another one that was open is closed. `write` allows changes, `unsafe` goes on over damage, `verbose` and `debug` print what happens. Close it with `hivex_close`.
    */
   hivexOpen(filename: string, options?: { verbose?: boolean; debug?: boolean; write?: boolean; unsafe?: boolean } & CallOptions): Promise<void>;
   /**
-   * hivex_close:
+   * hivex_close: close the open registry hive
    *
-   *
+   * Changes that were not committed by `hivex_commit` are lost.
    */
   hivexClose(options?: CallOptions): Promise<void>;
   /**
-   * hivex_root:
+   * hivex_root: get the root node of the open hive
    *
-   *
+   * Returns the handle of the root key.
    */
   hivexRoot(options?: CallOptions): Promise<bigint>;
   /**
-   * hivex_node_name:
+   * hivex_node_name: get the name of a registry key
    *
-   *
+   * Returns the name of the key `nodeh`. The name of the root is often odd and of no use.
    */
   hivexNodeName(nodeh: bigint, options?: CallOptions): Promise<string>;
   /**
-   * hivex_node_children:
+   * hivex_node_children: list the subkeys of a registry key
    *
-   *
+   * Returns a struct for each subkey, with its handle in `hivex_node_h`.
    */
   hivexNodeChildren(nodeh: bigint, options?: CallOptions): Promise<structs.HivexNode[]>;
   /**
-   * hivex_node_get_child:
+   * hivex_node_get_child: find a subkey by its name
    *
-   *
+   * Returns the handle of the subkey, compared without regard to case, or 0 if there is none of that name.
    */
   hivexNodeGetChild(nodeh: bigint, name: string, options?: CallOptions): Promise<bigint>;
   /**
-   * hivex_node_parent:
+   * hivex_node_parent: get the parent of a registry key
    *
-   *
+   * Returns the handle of the key above `nodeh`.
    */
   hivexNodeParent(nodeh: bigint, options?: CallOptions): Promise<bigint>;
   /**
-   * hivex_node_values:
+   * hivex_node_values: list the values of a registry key
    *
-   *
+   * Returns a struct for each value of the key, with its handle in `hivex_value_h`.
    */
   hivexNodeValues(nodeh: bigint, options?: CallOptions): Promise<structs.HivexValue[]>;
   /**
-   * hivex_node_get_value:
+   * hivex_node_get_value: find a value of a registry key by its name
    *
-   *
+   * Returns the handle of the value, compared without regard to case, or 0 if there is none. The default value has the empty name.
    */
   hivexNodeGetValue(nodeh: bigint, key: string, options?: CallOptions): Promise<bigint>;
   /**
-   * hivex_value_key:
+   * hivex_value_key: get the name of a registry value
    *
-   *
+   * Returns the name, which is empty for the default value of a key.
    */
   hivexValueKey(valueh: bigint, options?: CallOptions): Promise<string>;
   /**
-   * hivex_value_type:
+   * hivex_value_type: get the type of a registry value
    *
-   *
+   * Returns the number of the type, 1 for a string and 4 for a 32-bit number for instance.
    */
   hivexValueType(valueh: bigint, options?: CallOptions): Promise<bigint>;
   /**
-   * hivex_value_value:
+   * hivex_value_value: get the data of a registry value
    *
-   *
+   * Returns the bytes as they are stored; how to read them depends on the type. See `hivex_value_string` for strings.
    */
   hivexValueValue(valueh: bigint, options?: CallOptions): Promise<Uint8Array>;
   /**
-   * hivex_value_string:
+   * hivex_value_string: get a registry value as a string
    *
-   *
+   * Returns the value, which is taken as UTF-16LE, as text. Fails if it is not of a string type.
    */
   hivexValueString(valueh: bigint, options?: CallOptions): Promise<string>;
   /**
-   * hivex_commit:
+   * hivex_commit: write the changes of the open hive
    *
-   *
+   * Writes the hive back to its file, or to `filename` if that is not null.
    */
   hivexCommit(filename: string | null, options?: CallOptions): Promise<void>;
   /**
-   * hivex_node_add_child:
+   * hivex_node_add_child: add a subkey to a registry key
    *
-   *
+   * Returns the handle of the new key. Fails if there is a subkey of that name.
    */
   hivexNodeAddChild(parent: bigint, name: string, options?: CallOptions): Promise<bigint>;
   /**
-   * hivex_node_delete_child:
+   * hivex_node_delete_child: delete a registry key
    *
-   *
+   * Deletes the key `nodeh` and everything below it. The root cannot be deleted.
    */
   hivexNodeDeleteChild(nodeh: bigint, options?: CallOptions): Promise<void>;
   /**
-   * hivex_node_set_value:
+   * hivex_node_set_value: set one value of a registry key
    *
-   *
+   * Sets the value `key` of the node to the bytes `val` of type `t`, making it or replacing it.
    */
   hivexNodeSetValue(nodeh: bigint, key: string, t: bigint, val: Uint8Array, options?: CallOptions): Promise<void>;
   /**
-   * hivex_value_utf8:
+   * hivex_value_utf8: get a registry value as a string
    *
-   *
+   * The old name of `hivex_value_string`.
    *
    * @deprecated use hivexValueString
    */
@@ -1420,39 +1420,39 @@ export interface GuestfsMethods {
    */
   initrdCat(initrdpath: string, filename: string, options?: CallOptions): Promise<Uint8Array>;
   /**
-   * inotify_init:
+   * inotify_init: begin to watch for changes of files
    *
-   *
+   * Opens an inotify handle; `maxevents` is how many events may queue up before some are dropped, 0 for the default of the kernel. One handle can be open at a time.
    */
   inotifyInit(maxevents: number, options?: CallOptions): Promise<void>;
   /**
-   * inotify_add_watch:
+   * inotify_add_watch: watch a path for changes
    *
-   *
+   * Watches `path` for the events in `mask`, the IN_* bits of inotify(7). Returns the number of the watch. What is below a directory is not watched.
    */
   inotifyAddWatch(path: string, mask: number, options?: CallOptions): Promise<number>;
   /**
-   * inotify_rm_watch:
+   * inotify_rm_watch: stop watching
    *
-   *
+   * Removes the watch with the number `wd`.
    */
   inotifyRmWatch(wd: number, options?: CallOptions): Promise<void>;
   /**
-   * inotify_read:
+   * inotify_read: get the events that came
    *
-   *
+   * Returns the events that were queued, without waiting. Call it again until it returns none.
    */
   inotifyRead(options?: CallOptions): Promise<structs.InotifyEvent[]>;
   /**
-   * inotify_files:
+   * inotify_files: get the names of the files that changed
    *
-   *
+   * Reads all queued events and returns the names in them, sorted, each once.
    */
   inotifyFiles(options?: CallOptions): Promise<string[]>;
   /**
-   * inotify_close:
+   * inotify_close: stop watching for changes
    *
-   *
+   * Closes the handle; all watches and queued events go with it.
    */
   inotifyClose(options?: CallOptions): Promise<void>;
   /**
@@ -1694,129 +1694,129 @@ export interface GuestfsMethods {
    */
   isoinfo(isofile: string, options?: CallOptions): Promise<structs.Isoinfo>;
   /**
-   * journal_get:
+   * journal_get: get the current journal entry
    *
-   *
+   * Returns all fields of the entry that `journal_next` or `journal_skip` moved to: the name of a field in `attrname`, its bytes in `attrval`. Data longer than the threshold may be cut; see `journal_set_data_threshold`.
    */
   journalGet(options?: CallOptions): Promise<structs.Xattr[]>;
   /**
-   * journal_open:
+   * journal_open: open a systemd journal of the guest
    *
-   *
+   * Opens the journal files in the directory, usually `/var/log/journal` and what is below it. Call `journal_next` before reading the first entry. A journal that was open is closed.
    */
   journalOpen(directory: string, options?: CallOptions): Promise<void>;
   /**
-   * journal_close:
+   * journal_close: close the journal
    *
-   *
+   * Does nothing if none is open.
    */
   journalClose(options?: CallOptions): Promise<void>;
   /**
-   * journal_next:
+   * journal_next: go to the next journal entry
    *
-   *
+   * Has to be called before the first entry is read, too. Returns false at the end of the journal.
    */
   journalNext(options?: CallOptions): Promise<boolean>;
   /**
-   * journal_skip:
+   * journal_skip: move over journal entries
    *
-   *
+   * Moves `skip` entries forward, or backward if it is negative. Returns by how many it moved, which is less at either end.
    */
   journalSkip(skip: number, options?: CallOptions): Promise<number>;
   /**
-   * internal_journal_get:
+   * internal_journal_get: get the current journal entry as a stream
    *
-   *
+   * Used by the library for `journal_get`.
    */
   internalJournalGet(filename: FileOutput, options?: CallOptions): Promise<void>;
   /**
-   * journal_get_data_threshold:
+   * journal_get_data_threshold: get where long journal fields are cut
    *
-   *
+   * Returns the length in bytes up to which fields are promised to be complete; 0 means no limit.
    */
   journalGetDataThreshold(options?: CallOptions): Promise<number>;
   /**
-   * journal_set_data_threshold:
+   * journal_set_data_threshold: set where long journal fields are cut
    *
-   *
+   * Fields up to `threshold` bytes will be complete; 0 takes the limit away.
    */
   journalSetDataThreshold(threshold: number, options?: CallOptions): Promise<void>;
   /**
-   * journal_get_realtime_usec:
+   * journal_get_realtime_usec: get the time of the current journal entry
    *
-   *
+   * Returns microseconds since 1970 by the guest's clock.
    */
   journalGetRealtimeUsec(options?: CallOptions): Promise<number>;
   /**
-   * list_ldm_volumes:
+   * list_ldm_volumes: list Windows dynamic disk volumes
    *
-   *
+   * Returns the device names of the volumes that were made from Windows dynamic disks: spanned, striped, mirrored and RAID-5 ones.
    */
   listLdmVolumes(options?: CallOptions): Promise<string[]>;
   /**
-   * list_ldm_partitions:
+   * list_ldm_partitions: list Windows dynamic disk partitions
    *
-   *
+   * Returns the device names of the partitions of Windows dynamic disks.
    */
   listLdmPartitions(options?: CallOptions): Promise<string[]>;
   /**
-   * ldmtool_create_all:
+   * ldmtool_create_all: make devices for all Windows dynamic disk volumes
    *
-   *
+   * Looks through all drives for volumes and makes a device for each. Done at launch already.
    */
   ldmtoolCreateAll(options?: CallOptions): Promise<void>;
   /**
-   * ldmtool_remove_all:
+   * ldmtool_remove_all: remove the devices of all Windows dynamic disk volumes
    *
-   *
+   * The reverse of `ldmtool_create_all`. Nothing on the disks changes.
    */
   ldmtoolRemoveAll(options?: CallOptions): Promise<void>;
   /**
-   * ldmtool_scan:
+   * ldmtool_scan: find Windows dynamic disk groups
    *
-   *
+   * Looks through all drives. Returns the GUIDs of the disk groups.
    */
   ldmtoolScan(options?: CallOptions): Promise<string[]>;
   /**
-   * ldmtool_scan_devices:
+   * ldmtool_scan_devices: find Windows dynamic disk groups on some devices
    *
-   *
+   * As `ldmtool_scan`, looking through the given devices only.
    */
   ldmtoolScanDevices(devices: readonly string[], options?: CallOptions): Promise<string[]>;
   /**
-   * ldmtool_diskgroup_name:
+   * ldmtool_diskgroup_name: get the name of a Windows dynamic disk group
    *
-   *
+   * The group is given by its GUID.
    */
   ldmtoolDiskgroupName(diskgroup: string, options?: CallOptions): Promise<string>;
   /**
-   * ldmtool_diskgroup_volumes:
+   * ldmtool_diskgroup_volumes: list the volumes of a Windows dynamic disk group
    *
-   *
+   * Returns the names of the volumes of the group, which is given by its GUID.
    */
   ldmtoolDiskgroupVolumes(diskgroup: string, options?: CallOptions): Promise<string[]>;
   /**
-   * ldmtool_diskgroup_disks:
+   * ldmtool_diskgroup_disks: list the disks of a Windows dynamic disk group
    *
-   *
+   * Returns the GUIDs of the disks of the group.
    */
   ldmtoolDiskgroupDisks(diskgroup: string, options?: CallOptions): Promise<string[]>;
   /**
-   * ldmtool_volume_type:
+   * ldmtool_volume_type: get the type of a Windows dynamic disk volume
    *
-   *
+   * Returns `simple`, `spanned`, `striped`, `mirrored`, `raid5` or another word for the kind of the volume.
    */
   ldmtoolVolumeType(diskgroup: string, volume: string, options?: CallOptions): Promise<string>;
   /**
-   * ldmtool_volume_hint:
+   * ldmtool_volume_hint: get the drive letter that a volume wants
    *
-   *
+   * Returns the drive letter that Windows would give the volume, or an empty string.
    */
   ldmtoolVolumeHint(diskgroup: string, volume: string, options?: CallOptions): Promise<string>;
   /**
-   * ldmtool_volume_partitions:
+   * ldmtool_volume_partitions: list the partitions of a Windows dynamic disk volume
    *
-   *
+   * Returns the device names of the partitions that the volume is made of.
    */
   ldmtoolVolumePartitions(diskgroup: string, volume: string, options?: CallOptions): Promise<string[]>;
   /**
@@ -1974,73 +1974,73 @@ export interface GuestfsMethods {
    */
   echoDaemon(words: readonly string[], options?: CallOptions): Promise<string>;
   /**
-   * luks_format:
+   * luks_format: make a LUKS encrypted device
    *
-   *
+   * Writes a LUKS header to the device; everything on it is lost. `key` goes into the key slot `keyslot`. Open the result with `cryptsetup_open`.
    */
   luksFormat(device: string, key: string | Uint8Array, keyslot: number, options?: CallOptions): Promise<void>;
   /**
-   * luks_format_cipher:
+   * luks_format_cipher: make a LUKS encrypted device with a chosen cipher
    *
-   *
+   * As `luks_format`, with the cipher given, `aes-xts-plain64` for instance.
    */
   luksFormatCipher(device: string, key: string | Uint8Array, keyslot: number, cipher: string, options?: CallOptions): Promise<void>;
   /**
-   * luks_add_key:
+   * luks_add_key: add a key to a LUKS device
    *
-   *
+   * Adds `newkey` to the slot `keyslot`, which must be empty. `key` is any key that opens the device now.
    */
   luksAddKey(device: string, key: string | Uint8Array, newkey: string | Uint8Array, keyslot: number, options?: CallOptions): Promise<void>;
   /**
-   * luks_kill_slot:
+   * luks_kill_slot: remove a key from a LUKS device
    *
-   *
+   * Empties the slot `keyslot`. `key` is a key of another slot.
    */
   luksKillSlot(device: string, key: string | Uint8Array, keyslot: number, options?: CallOptions): Promise<void>;
   /**
-   * luks_uuid:
+   * luks_uuid: get the UUID of a LUKS device
    *
-   *
+   * Returns the UUID in the header. The device need not be open.
    */
   luksUuid(device: string, options?: CallOptions): Promise<string>;
   /**
-   * cryptsetup_open:
+   * cryptsetup_open: open an encrypted device
    *
-   *
+   * Opens `device` with `key` and makes its content appear as `/dev/mapper/MAPNAME`. The kind (LUKS, BitLocker, ...) is found out, or stated as `crypttype`: `luks`, `luks1`, `luks2`, `plain`, `bitlk`, `tcrypt`. `cipher` is for `plain`. With `readonly` nothing can be written. Call `lvm_scan` afterwards if there are logical volumes in it.
    */
   cryptsetupOpen(device: string, key: string | Uint8Array, mapname: string, options?: { readonly?: boolean; crypttype?: string; cipher?: string } & CallOptions): Promise<void>;
   /**
-   * cryptsetup_close:
+   * cryptsetup_close: close an encrypted device
    *
-   *
+   * Takes the mapped device that `cryptsetup_open` made, `/dev/mapper/MAPNAME`. Nothing on it may be in use.
    */
   cryptsetupClose(device: string, options?: CallOptions): Promise<void>;
   /**
-   * clevis_luks_unlock:
+   * clevis_luks_unlock: open an encrypted device by a network or TPM
    *
-   *
+   * Opens a LUKS device whose key a clevis policy gives, without a key being passed. Network bound ones need the network of the appliance; see `set_network`.
    */
   clevisLuksUnlock(device: string, mapname: string, options?: CallOptions): Promise<void>;
   /**
-   * luks_open:
+   * luks_open: open a LUKS device
    *
-   *
+   * The old form of `cryptsetup_open`.
    *
    * @deprecated use cryptsetupOpen
    */
   luksOpen(device: string, key: string | Uint8Array, mapname: string, options?: CallOptions): Promise<void>;
   /**
-   * luks_open_ro:
+   * luks_open_ro: open a LUKS device read-only
    *
-   *
+   * The old form of `cryptsetup_open` with `readonly`.
    *
    * @deprecated use cryptsetupOpen
    */
   luksOpenRo(device: string, key: string | Uint8Array, mapname: string, options?: CallOptions): Promise<void>;
   /**
-   * luks_close:
+   * luks_close: close a LUKS device
    *
-   *
+   * The old name of `cryptsetup_close`.
    *
    * @deprecated use cryptsetupClose
    */
@@ -2276,33 +2276,33 @@ export interface GuestfsMethods {
    */
   vgscan(options?: CallOptions): Promise<void>;
   /**
-   * md_create:
+   * md_create: make a Linux software RAID array
    *
-   *
+   * Makes an array named `name` out of the devices. `missingbitmap` is a bit mask of the slots that are left empty, counted from the lowest bit; `nrdevices` is the number of active devices, `spare` that of spare ones; `chunk` is the chunk size in bytes; `level` is `linear`, `raid0`, `0`, `stripe`, `raid1`, `1`, `mirror`, `raid4`, `4`, `raid5`, `5`, `raid6`, `6`, `raid10` or `10`, and `raid1` if it is not given.
    */
   mdCreate(name: string, devices: readonly string[], options?: { missingbitmap?: number; nrdevices?: number; spare?: number; chunk?: number; level?: string } & CallOptions): Promise<void>;
   /**
-   * list_md_devices:
+   * list_md_devices: list active software RAID arrays
    *
-   *
+   * Returns the device names of all arrays that are running, `/dev/md127` for example. The engine assembles no arrays: its list is empty, and a device that is part of one has the type `linux_raid_member`.
    */
   listMdDevices(options?: CallOptions): Promise<string[]>;
   /**
-   * md_detail:
+   * md_detail: get the properties of a software RAID array
    *
-   *
+   * Returns a hash of what `mdadm --detail` tells: `level`, `devices`, `metadata` (the version), `uuid`, `name`, and so on.
    */
   mdDetail(md: string, options?: CallOptions): Promise<Record<string, string>>;
   /**
-   * md_stop:
+   * md_stop: stop a software RAID array
    *
-   *
+   * The array can be started again by scanning for it; its data stays on its devices.
    */
   mdStop(md: string, options?: CallOptions): Promise<void>;
   /**
-   * md_stat:
+   * md_stat: get the state of the devices of a software RAID array
    *
-   *
+   * Returns a struct for each device that is part of the array: `mdstat_device`, its number `mdstat_index`, and `mdstat_flags`, a string of letters such as `F` (failed), `S` (spare), `W` (write-mostly), `R` (replacement).
    */
   mdStat(md: string, options?: CallOptions): Promise<structs.Mdstat[]>;
   /**
@@ -2318,101 +2318,105 @@ export interface GuestfsMethods {
    */
   modprobe(modulename: string, options?: CallOptions): Promise<void>;
   /**
-   * mount:
+   * mount: mount a filesystem of the guest
    *
+   * Mounts the filesystem on a device at an absolute path of the guest's tree. The first mount is usually of the root filesystem, on `/`; others go onto directories that exist there. The type is found out by looking.
    *
+   * Write access is as the drive allows. A dirty ext3 or ext4 journal is replayed; on a read-only drive that happens in memory and leaves the image untouched.
+   *
+   * Fails with ENOENT if device or mount point do not exist, ENOTDIR if the mount point is no directory, EINVAL if the device holds no filesystem, and ENOTSUP, naming the type, if it holds one that this backend cannot read.
    */
   mount(mountable: string, mountpoint: string, options?: CallOptions): Promise<void>;
   /**
-   * sync:
+   * sync: write everything through to the disk images
    *
-   *
+   * Returns when all that was written is durable in the images. Handles do this by themselves when they are closed, unless autosync was turned off.
    */
   sync(options?: CallOptions): Promise<void>;
   /**
-   * umount:
+   * umount: unmount a filesystem
    *
-   *
+   * Takes the mount point or the device. Fails with EINVAL if nothing is mounted there and with EBUSY if another filesystem is mounted below. `force` and `lazyunmount` have the meaning they have for umount(8), and only matter where a kernel does the mounting.
    */
   umount(pathordevice: string | DeviceOrPath, options?: { force?: boolean; lazyunmount?: boolean } & CallOptions): Promise<void>;
   /**
-   * umount:
+   * umount: unmount a filesystem
    *
-   *
+   * Takes the mount point or the device. Fails with EINVAL if nothing is mounted there and with EBUSY if another filesystem is mounted below. `force` and `lazyunmount` have the meaning they have for umount(8), and only matter where a kernel does the mounting.
    */
   umountOpts(pathordevice: string | DeviceOrPath, options?: { force?: boolean; lazyunmount?: boolean } & CallOptions): Promise<void>;
   /**
-   * mounts:
+   * mounts: list what is mounted
    *
-   *
+   * Returns the mountables that are mounted, in the order in which they were. `mountpoints` tells where.
    */
   mounts(options?: CallOptions): Promise<string[]>;
   /**
-   * umount_all:
+   * umount_all: unmount all filesystems
    *
-   *
+   * Unmounts everything, the last mounted first. Directories made by `mkmountpoint` stay.
    */
   umountAll(options?: CallOptions): Promise<void>;
   /**
-   * mount_ro:
+   * mount_ro: mount a filesystem of the guest read-only
    *
-   *
+   * As `mount`, but writing to the filesystem fails with EROFS.
    */
   mountRo(mountable: string, mountpoint: string, options?: CallOptions): Promise<void>;
   /**
-   * mount_options:
+   * mount_options: mount a filesystem of the guest with options
    *
-   *
+   * As `mount`, with a comma-separated list of options as `mount -o` takes them, `ro` for instance. Options that the backend does not know are accepted and have no effect.
    */
   mountOptions(options_: string, mountable: string, mountpoint: string, options?: CallOptions): Promise<void>;
   /**
-   * mount_vfs:
+   * mount_vfs: mount a filesystem of a stated type with options
    *
-   *
+   * As `mount_options`, with the filesystem type stated (`ext4`, `vfat`, ...) instead of found out. Fails with EINVAL if the device holds something else.
    */
   mountVfs(options_: string, vfstype: string, mountable: string, mountpoint: string, options?: CallOptions): Promise<void>;
   /**
-   * mount_loop:
+   * mount_loop: mount a filesystem image that is a file of the guest
    *
-   *
+   * Mounts what is in the file `file` of the guest, an ISO image for instance, on `mountpoint`. The file has to hold the filesystem itself; partitions in it are not looked for.
    */
   mountLoop(file: string, mountpoint: string, options?: CallOptions): Promise<void>;
   /**
-   * mountpoints:
+   * mountpoints: list what is mounted and where
    *
-   *
+   * Returns a hash from each mounted device or subvolume to its mount point. `mounts` keeps the order.
    */
   mountpoints(options?: CallOptions): Promise<Record<string, string>>;
   /**
-   * mkmountpoint:
+   * mkmountpoint: make a directory to mount on, before anything is mounted
    *
-   *
+   * Filesystems are mounted on directories, and as long as no root filesystem is mounted there are none. This makes one in an empty tree that exists in memory only, so that several filesystems can be mounted side by side, as `/a` and `/b` for example. It is not for making directories in a filesystem that is mounted: that is `mkdir`.
    */
   mkmountpoint(exemptpath: string, options?: CallOptions): Promise<void>;
   /**
-   * rmmountpoint:
+   * rmmountpoint: remove a directory made by mkmountpoint
    *
-   *
+   * The directory has to be empty and nothing may be mounted on it. `umount_all` does not remove these directories.
    */
   rmmountpoint(exemptpath: string, options?: CallOptions): Promise<void>;
   /**
-   * remount:
+   * remount: change a mounted filesystem between read-only and read-write
    *
-   *
+   * `rw` has to be given: true makes the filesystem on `mountpoint` writable, false read-only.
    */
   remount(mountpoint: string, options?: { rw?: boolean } & CallOptions): Promise<void>;
   /**
-   * list_9p:
+   * list_9p: list the tags of 9p filesystems
    *
-   *
+   * The hypervisor never offers any 9p filesystems any more: the list is empty.
    *
    * @deprecated use
    */
   list9p(options?: CallOptions): Promise<string[]>;
   /**
-   * mount_9p:
+   * mount_9p: mount a 9p filesystem of the host
    *
-   *
+   * Sharing a folder of the host through 9p is not offered any more: this fails with ENOTSUP.
    *
    * @deprecated use
    */
@@ -2436,57 +2440,57 @@ export interface GuestfsMethods {
    */
   umountLocal(options?: { retry?: boolean } & CallOptions): Promise<void>;
   /**
-   * ntfs_3g_probe:
+   * ntfs_3g_probe: tell whether an NTFS filesystem can be mounted
    *
-   *
+   * Returns the exit status of the check: 0 if it can be mounted (read-write if `rw` is true), 12 if it is not NTFS, 13 damaged, 14 hibernated, 15 uncleanly unmounted, and others as ntfs-3g.probe(8) has them.
    */
   ntfs3gProbe(rw: boolean, device: string, options?: CallOptions): Promise<number>;
   /**
-   * ntfsresize:
+   * ntfsresize: resize an NTFS filesystem
    *
-   *
+   * Resizes the filesystem to `size` bytes, or to its device if no size is given. `force` goes on although a check is due. After a resize Windows checks the filesystem at its next start, and a second resize needs `force` until it did.
    */
   ntfsresize(device: string, options?: { size?: number; force?: boolean } & CallOptions): Promise<void>;
   /**
-   * ntfsresize:
+   * ntfsresize: resize an NTFS filesystem
    *
-   *
+   * Resizes the filesystem to `size` bytes, or to its device if no size is given. `force` goes on although a check is due. After a resize Windows checks the filesystem at its next start, and a second resize needs `force` until it did.
    */
   ntfsresizeOpts(device: string, options?: { size?: number; force?: boolean } & CallOptions): Promise<void>;
   /**
-   * ntfsfix:
+   * ntfsfix: repair the simplest damage of an NTFS filesystem
    *
-   *
+   * Mends some inconsistencies, resets the log and schedules a check for the next start of Windows. It is not a replacement for chkdsk. `clearbadsectors` clears the list of bad sectors.
    */
   ntfsfix(device: string, options?: { clearbadsectors?: boolean } & CallOptions): Promise<void>;
   /**
-   * ntfsclone_out:
+   * ntfsclone_out: save an NTFS filesystem to a file
    *
-   *
+   * Writes the used clusters of the filesystem to `backupfile` on the host in the format of ntfsclone(8). `metadataonly` leaves the contents of files out, `rescue` goes on over read errors, `ignorefscheck` over failed checks, `preservetimestamps` and `force` are as there.
    */
   ntfscloneOut(device: string, backupfile: FileOutput, options?: { metadataonly?: boolean; rescue?: boolean; ignorefscheck?: boolean; preservetimestamps?: boolean; force?: boolean } & CallOptions): Promise<void>;
   /**
-   * ntfsclone_in:
+   * ntfsclone_in: restore an NTFS filesystem from a file
    *
-   *
+   * Writes a filesystem that `ntfsclone_out` saved back to a device, which must be large enough. What was on the device is lost.
    */
   ntfscloneIn(backupfile: FileInput, device: string, options?: CallOptions): Promise<void>;
   /**
-   * ntfs_chmod:
+   * ntfs_chmod: change the permissions of a file on NTFS
    *
-   *
+   * Sets the access control list of `path` so that it corresponds to the Unix mode `mode`; with `recursive` also below it.
    */
   ntfsChmod(device: string, mode: number, path: string, options?: { recursive?: boolean } & CallOptions): Promise<void>;
   /**
-   * ntfscat_i:
+   * ntfscat_i: download a file of an NTFS filesystem by its inode
    *
-   *
+   * Writes the content of the inode `inode` of a filesystem that is not mounted to `filename` on the host. Works for system files that cannot be seen when it is mounted.
    */
   ntfscatI(device: string, inode: number, filename: FileOutput, options?: CallOptions): Promise<void>;
   /**
-   * ntfsresize_size:
+   * ntfsresize_size: resize an NTFS filesystem to a size
    *
-   *
+   * The old form of `ntfsresize` with its size.
    *
    * @deprecated use ntfsresize
    */
@@ -2736,49 +2740,49 @@ export interface GuestfsMethods {
    */
   zfile(meth: string, path: string, options?: CallOptions): Promise<string>;
   /**
-   * rsync:
+   * rsync: synchronise two directories of the guest
    *
-   *
+   * Runs rsync(1) from `src` to `dest`, both in the guest. `archive` is its -a, `deletedest` removes what is not in the source. Needs rsync in the appliance.
    */
   rsync(src: string, dest: string, options?: { archive?: boolean; deletedest?: boolean } & CallOptions): Promise<void>;
   /**
-   * rsync_in:
+   * rsync_in: synchronise from a remote host into the guest
    *
-   *
+   * Runs rsync(1) with `remote` as the source, which needs the network of the appliance; see `set_network`. Options as in `rsync`.
    */
   rsyncIn(remote: string, dest: string, options?: { archive?: boolean; deletedest?: boolean } & CallOptions): Promise<void>;
   /**
-   * rsync_out:
+   * rsync_out: synchronise from the guest to a remote host
    *
-   *
+   * Runs rsync(1) with `remote` as the target, which needs the network of the appliance. `src` is a pattern that is expanded in the guest. Options as in `rsync`.
    */
   rsyncOut(src: string, remote: string, options?: { archive?: boolean; deletedest?: boolean } & CallOptions): Promise<void>;
   /**
-   * setfiles:
+   * setfiles: set the SELinux labels of files as a policy says
    *
-   *
+   * Labels everything below each path as the file contexts in `specfile` say. `force` resets labels that an administrator changed, and `excludes` names what is left out.
    */
   setfiles(specfile: string, paths: readonly string[], options?: { force?: boolean; excludes?: readonly string[] } & CallOptions): Promise<void>;
   /**
-   * setcon:
+   * setcon: set the SELinux context of the daemon
    *
-   *
+   * Needs SELinux in the appliance; see `set_selinux`.
    *
    * @deprecated use setfiles
    */
   setcon(context_: string, options?: CallOptions): Promise<void>;
   /**
-   * getcon:
+   * getcon: get the SELinux context of the daemon
    *
-   *
+   * Needs SELinux in the appliance; see `set_selinux`.
    *
    * @deprecated use setfiles
    */
   getcon(options?: CallOptions): Promise<string>;
   /**
-   * selinux_relabel:
+   * selinux_relabel: set the SELinux labels below one path
    *
-   *
+   * The old form of `setfiles`, with a single path.
    *
    * @deprecated use setfiles
    */
@@ -3082,39 +3086,39 @@ export interface GuestfsMethods {
    */
   getDirect(options?: CallOptions): Promise<boolean>;
   /**
-   * filesystem_walk:
+   * filesystem_walk: list the inodes of a filesystem, deleted ones too
    *
-   *
+   * Walks a filesystem that need not be mounted. Returns a struct for each name and inode found, deleted and unallocated ones included: number, type letter, size, name, flags, times, owner, and for links the target. `tsk_flags` has bit 1 set where the inode is allocated.
    */
   filesystemWalk(device: string, options?: CallOptions): Promise<structs.TskDirent[]>;
   /**
-   * find_inode:
+   * find_inode: find the names of an inode
    *
-   *
+   * Walks a filesystem that need not be mounted and returns each entry that refers to the inode `inode`, deleted names included.
    */
   findInode(device: string, inode: number, options?: CallOptions): Promise<structs.TskDirent[]>;
   /**
-   * download_inode:
+   * download_inode: download the content of an inode
    *
-   *
+   * Writes the content of the inode `inode` of a filesystem that need not be mounted to `filename` on the host. Works for files whose names are gone.
    */
   downloadInode(device: string, inode: number, filename: FileOutput, options?: CallOptions): Promise<void>;
   /**
-   * internal_filesystem_walk:
+   * internal_filesystem_walk: list the inodes of a filesystem as a stream
    *
-   *
+   * Used by the library for `filesystem_walk`.
    */
   internalFilesystemWalk(device: string, filename: FileOutput, options?: CallOptions): Promise<void>;
   /**
-   * download_blocks:
+   * download_blocks: download blocks of a filesystem
    *
-   *
+   * Writes the blocks `start` up to `stop` of a filesystem that need not be mounted to `filename` on the host. With `unallocated` set only the blocks that no file uses are written.
    */
   downloadBlocks(device: string, start: number, stop: number, filename: FileOutput, options?: { unallocated?: boolean } & CallOptions): Promise<void>;
   /**
-   * internal_find_inode:
+   * internal_find_inode: find the names of an inode as a stream
    *
-   *
+   * Used by the library for `find_inode`.
    */
   internalFindInode(device: string, inode: number, filename: FileOutput, options?: CallOptions): Promise<void>;
   /**
@@ -3922,59 +3926,59 @@ export interface GuestfsMethods {
    */
   capSetFile(path: string, cap: string, options?: CallOptions): Promise<void>;
   /**
-   * xfs_growfs:
+   * xfs_growfs: grow an XFS filesystem
    *
-   *
+   * Makes the mounted XFS filesystem at `path` larger. Without further options the data section grows to fill the device. `datasec`, `logsec` and `rtsec` choose the section; `datasize`, `logsize` and `rtsize` are sizes in filesystem blocks; `rtextsize` is the extent size of the realtime section; `maxpct` is the share of space for inodes in percent. XFS cannot shrink.
    */
   xfsGrowfs(path: string, options?: { datasec?: boolean; logsec?: boolean; rtsec?: boolean; datasize?: number; logsize?: number; rtsize?: number; rtextsize?: number; maxpct?: number } & CallOptions): Promise<void>;
   /**
-   * xfs_admin:
+   * xfs_admin: change the parameters of an XFS filesystem
    *
-   *
+   * Changes a filesystem that is not mounted: `label`, `uuid` (a UUID, `nil`, `generate`), `extunwritten`, `imgfile`, `v2log`, `projid32bit`, `lazycounter`.
    */
   xfsAdmin(device: string, options?: { extunwritten?: boolean; imgfile?: boolean; v2log?: boolean; projid32bit?: boolean; lazycounter?: boolean; label?: string; uuid?: string } & CallOptions): Promise<void>;
   /**
-   * xfs_repair:
+   * xfs_repair: check or repair an XFS filesystem
    *
-   *
+   * Checks a filesystem that is not mounted and repairs it. `nomodify` only looks: the result is then 1 if it is damaged and 0 if not. `forcelogzero` throws the log away; `logdev` and `rtdev` name external devices.
    */
   xfsRepair(device: string | DeviceOrPath, options?: { forcelogzero?: boolean; nomodify?: boolean; noprefetch?: boolean; forcegeometry?: boolean; maxmem?: number; ihashsize?: number; bhashsize?: number; agstride?: number; logdev?: string; rtdev?: string } & CallOptions): Promise<number>;
   /**
-   * xfs_info2:
+   * xfs_info2: get the geometry of an XFS filesystem
    *
-   *
+   * Takes a device or the mount point of a mounted filesystem. Returns a hash whose keys and values are those that xfs_info(8) prints, in the form `meta-data.sectsz`.
    */
   xfsInfo2(pathordevice: string | DeviceOrPath, options?: CallOptions): Promise<Record<string, string>>;
   /**
-   * xfs_info:
+   * xfs_info: get the geometry of an XFS filesystem
    *
-   *
+   * The old form of `xfs_info2`, with a struct that later versions of XFS do not fit any more.
    *
    * @deprecated use xfsInfo2
    */
   xfsInfo(pathordevice: string | DeviceOrPath, options?: CallOptions): Promise<structs.Xfsinfo>;
   /**
-   * yara_scan:
+   * yara_scan: scan a file with the loaded YARA rules
    *
-   *
+   * Scans the file `path` of the guest. Returns a struct for each match: the file in `yara_name`, the identifier of the rule in `yara_rule`. Rules have to be loaded with `yara_load` before.
    */
   yaraScan(path: string, options?: CallOptions): Promise<structs.YaraDetection[]>;
   /**
-   * yara_load:
+   * yara_load: load YARA rules
    *
-   *
+   * Loads rules in source or compiled form. Rules that were loaded are replaced.
    */
   yaraLoad(filename: FileInput, options?: CallOptions): Promise<void>;
   /**
-   * yara_destroy:
+   * yara_destroy: unload the YARA rules
    *
-   *
+   * Frees the rules that `yara_load` loaded. Does nothing if there are none.
    */
   yaraDestroy(options?: CallOptions): Promise<void>;
   /**
-   * internal_yara_scan:
+   * internal_yara_scan: scan a file with YARA rules, as a stream
    *
-   *
+   * Used by the library for `yara_scan`.
    */
   internalYaraScan(path: string, filename: FileOutput, options?: CallOptions): Promise<void>;
 }
