@@ -13,6 +13,8 @@ export interface GuestDevice {
   readonly parent?: string;
   /** Partition number, from 1. */
   readonly partitionNumber?: number;
+  /** True for an MBR partition that only holds logical partitions. */
+  readonly extended?: boolean;
 }
 
 /** All block devices that the guest's drives give, by the names that the API uses. */
@@ -30,6 +32,14 @@ export interface DeviceTable {
   find(name: string): GuestDevice;
   /** The bytes of a device; shared, so that the caller must not close it. Throws as {@link find}. */
   open(name: string): BlockDevice;
+  /** Active software RAID arrays, where the platform assembles them. */
+  mdDevices?(): GuestDevice[];
+  /** True where the drive below refuses writes. Throws as {@link find}. */
+  isReadonly(name: string): boolean;
+  /** Read the partition table of a disk again. */
+  reread(name: string): void;
+  /** Labels that were given to drives when they were added, and those of their partitions, with the devices. */
+  labels(): Record<string, string>;
 }
 
 /** One mounted filesystem. */
@@ -78,6 +88,10 @@ export type BlkidTags = Record<string, string>;
 export interface Identification {
   /** Type as vfs_type gives it (`ext4`, `crypto_LUKS`, `LVM2_member`, `swap`), or undefined where blank. */
   type(device: string): string | undefined;
+  /** Tags of what is on the device, without those of the device and its partition table entry. */
+  superblock(device: string): BlkidTags;
+  /** First device with a tag (`UUID`, `LABEL`, `PARTUUID`, `PARTLABEL`) of that value. */
+  findByTag(tag: string, value: string): string | undefined;
   /** All tags. Throws where the device does not exist. */
   blkid(device: string): BlkidTags;
 }
@@ -94,6 +108,8 @@ export interface Platform {
   /** The mounted tree. Throws EINVAL "you must mount the root filesystem first" while nothing is on `/`. */
   readonly files: FileTree;
   readonly identify: Identification;
+  /** Filesystem types that can be mounted, as vfs_type spells them. */
+  filesystemTypes(): readonly string[];
   /** Write everything through. */
   sync(): void;
   close(): void;

@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** A command as a whole process; a shell runs it, so that it may redirect and pipe. */
+export interface Command {
+  label: string;
+  shell: string;
+}
+
+/** What one run cost. */
+interface Run {
+  /** Milliseconds from start to exit. */
+  wall: number;
+  /** Peak resident memory of the largest process in KiB, where /usr/bin/time is there to tell. */
+  memory: number | undefined;
+}
+
+/** Medians of two commands that were run in turn. */
+export interface Comparison {
+  ours: number;
+  peer: number;
+  /** Median of the ratios ours / peer, pair by pair. */
+  ratio: number;
+  memory: number | undefined;
+}
+
+const TIME = '/usr/bin/time';
+
+function run(command: Command): Run {
+  const timed = existsSync(TIME);
+  const argv = timed
+    ? [TIME, '-q', '-f', 'peak %M', 'bash', '-c', command.shell]
+    : ['bash', '-c', command.shell];
+  const start = process.hrtime.bigint();
+  const result = spawnSync(argv[0] ?? '', argv.slice(1), {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  });
+  const wall = Number(process.hrtime.bigint() - start) / 1e6;
+  if (result.status !== 0) {
+    throw new Error(`${command.label}: exit status ${result.status}: ${result.stderr.slice(-500)}`);
+  }
+  const peak = /peak (\d+)\s*$/.exec(result.stderr);
+  return { wall, memory: peak === null ? undefined : Number(peak[1]) };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** Run two commands in turn, after one run of each that does not count. */
+export function compare(ours: Command, peer: Command, runs: number): Comparison {
+  run(ours);
+  if (runs > 1) run(peer);
+  const pairs = Array.from({ length: runs }, () => ({ a: run(ours), b: run(peer) }));
+  const memories = pairs.map(({ a }) => a.memory).filter((memory) => memory !== undefined);
+  return {
+    ours: median(pairs.map(({ a }) => a.wall)),
+    peer: median(pairs.map(({ b }) => b.wall)),
+    ratio: median(pairs.map(({ a, b }) => a.wall / b.wall)),
+    memory: memories.length === 0 ? undefined : Math.max(...memories),
+  };
+}

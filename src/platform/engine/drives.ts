@@ -1,0 +1,70 @@
+import type { BlockDevice } from '../../block/device.ts';
+import { GuestfsError } from '../../errors/index.ts';
+import { openImage } from '../../images/index.ts';
+import type { DriveConfig, EngineConfig } from './config.ts';
+import { driveDeviceName } from './device-names.ts';
+
+/** A drive that is open. */
+export interface OpenDrive {
+  /** `/dev/sda`, ... */
+  readonly name: string;
+  readonly config: DriveConfig;
+  readonly device: BlockDevice;
+  /** Image format: `raw`, `qcow2`. */
+  readonly format: string;
+}
+
+/** Open all drives of a configuration; if one fails the others are closed again. */
+export function openDrives(config: EngineConfig): OpenDrive[] {
+  const open: OpenDrive[] = [];
+  try {
+    for (const [index, drive] of config.drives.entries()) {
+      open.push(openDrive(drive, driveDeviceName(index), config.warn));
+    }
+  } catch (error) {
+    for (const drive of open) drive.device.close();
+    throw error;
+  }
+  return open;
+}
+
+function openDrive(config: DriveConfig, name: string, warn: (message: string) => void): OpenDrive {
+  const image = openImage(config.path, {
+    readonly: true,
+    warn,
+    ...(config.format === undefined ? {} : { format: config.format }),
+    ...(config.backing === undefined ? {} : { backing: config.backing }),
+    ...(config.snapshot === undefined ? {} : { snapshot: config.snapshot }),
+  });
+  try {
+    return {
+      name,
+      config,
+      format: image.format,
+      device: withSectorSize(image.device, config.blockSize, config.path),
+    };
+  } catch (error) {
+    image.device.close();
+    throw error;
+  }
+}
+
+/** The device with the sector size that the drive's `blocksize` states. */
+function withSectorSize(device: BlockDevice, sectorSize: number | undefined, path: string): BlockDevice {
+  if (sectorSize === undefined || sectorSize === device.sectorSize) return device;
+  if (sectorSize !== 512 && sectorSize !== 4096) {
+    throw new GuestfsError('EINVAL', `${path}: block size ${sectorSize}, expected 512 or 4096`, { path });
+  }
+  return {
+    size: device.size,
+    sectorSize,
+    writable: device.writable,
+    readAt: (offset, into) => device.readAt(offset, into),
+    writeAt: (offset, from) => device.writeAt(offset, from),
+    zero: (offset, length) => device.zero(offset, length),
+    discard: (offset, length) => device.discard(offset, length),
+    extents: (offset, length) => device.extents(offset, length),
+    flush: () => device.flush(),
+    close: () => device.close(),
+  };
+}

@@ -1,0 +1,72 @@
+import { GuestfsError } from '../../errors/index.ts';
+import type { FileTree } from '../../vfs/tree.ts';
+import type { Platform } from '../contract.ts';
+import type { PrivateTree, TreeOpener } from '../inspect-capability.ts';
+import type { EngineConfig } from './config.ts';
+import { EngineDeviceTable } from './device-table.ts';
+import { Disk } from './disks.ts';
+import { openDrives } from './drives.ts';
+import { mountableTypes } from './filesystems.ts';
+import { EngineIdentification } from './identification.ts';
+import { EngineMounts } from './mount-control.ts';
+import { EngineLvm } from './lvm.ts';
+
+export type { DriveConfig, EngineConfig } from './config.ts';
+
+/** The engine: drives, volumes and filesystems in TypeScript. */
+export class EnginePlatform implements Platform, TreeOpener {
+  readonly name = 'engine';
+  readonly devices: EngineDeviceTable;
+  readonly identify: EngineIdentification;
+  readonly mounts: EngineMounts;
+  readonly lvm: EngineLvm;
+  readonly #disks: Disk[];
+
+  constructor(config: EngineConfig) {
+    this.#disks = openDrives(config).map((drive) => new Disk(drive, config.warn));
+    this.lvm = new EngineLvm(() => this.#physicalVolumes(), config.warn);
+    this.devices = new EngineDeviceTable(
+      this.#disks,
+      this.lvm,
+      (tag, value) => this.identify.findByTag(tag, value),
+      () => this.#forget(),
+    );
+    this.identify = new EngineIdentification(this.devices);
+    this.mounts = new EngineMounts(this.devices, this.identify, config.warn);
+  }
+
+  get files(): FileTree {
+    if (!this.mounts.tree.mounted) {
+      throw new GuestfsError('EINVAL', 'nothing is mounted: mount the root filesystem first');
+    }
+    return this.mounts.tree;
+  }
+
+  filesystemTypes(): readonly string[] {
+    return mountableTypes();
+  }
+
+  openTree(mountable: string): PrivateTree {
+    return this.mounts.openTree(mountable);
+  }
+
+  #forget(): void {
+    this.identify.forget();
+    this.lvm.forget();
+  }
+
+  sync(): void {
+    for (const { device } of this.#disks) device.flush();
+  }
+
+  close(): void {
+    this.mounts.unmountAll();
+    this.lvm.close();
+    for (const { device } of this.#disks) device.close();
+  }
+}
+
+/** Start the engine on the drives of a configuration. Throws what opening a drive throws; nothing stays open then. */
+export function createEnginePlatform(config: EngineConfig): EnginePlatform {
+  return new EnginePlatform(config);
+}

@@ -1,0 +1,162 @@
+import type { BlockDevice } from '../../block/device.ts';
+import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
+import type { FileSystem } from '../../filesystems/filesystem.ts';
+import { MountedTree } from '../../vfs/mounted-tree.ts';
+import type { DeviceTable, Identification, MountControl, MountEntry, MountRequest } from '../contract.ts';
+import type { PrivateTree } from '../inspect-capability.ts';
+import { fileDevice } from './file-device.ts';
+import { openFileSystem } from './filesystems.ts';
+
+/** A filesystem in use and how many mounts share it. */
+interface Shared {
+  readonly key: string;
+  readonly fs: FileSystem;
+  uses: number;
+}
+
+const SUBVOLUME = 'btrfsvol:';
+
+/** Mounts of the engine: one FileSystem a device, shared by all mounts of that device, as in a kernel. */
+export class EngineMounts implements MountControl {
+  readonly tree = new MountedTree();
+  readonly #devices: DeviceTable;
+  readonly #identify: Identification;
+  readonly #warn: (message: string) => void;
+  readonly #shared = new Map<string, Shared>();
+
+  constructor(devices: DeviceTable, identify: Identification, warn: (message: string) => void) {
+    this.#devices = devices;
+    this.#identify = identify;
+    this.#warn = warn;
+  }
+
+  mount(request: MountRequest): void {
+    const { mountable, mountpoint } = request;
+    const shared = this.#share(mountable, request);
+    this.#attach(shared, mountpoint, {
+      mountable: shared.key,
+      readonly: request.readonly ?? false,
+      options: request.options ?? [],
+    });
+  }
+
+  mountLoop(path: string, mountpoint: string): void {
+    const device = fileDevice(this.tree, path);
+    const key = `loop:${this.tree.realpath(path)}`;
+    const shared = this.#shared.get(key) ?? this.#open(key, device, path, undefined, undefined, []);
+    shared.uses++;
+    this.#attach(shared, mountpoint, { mountable: path, readonly: true, options: ['loop'] });
+  }
+
+  unmount(where: { path: string } | { device: string }): void {
+    this.#release(this.tree.unmount('path' in where ? where.path : this.#mountpointOf(where.device)).fs);
+  }
+
+  unmountAll(): void {
+    for (const mount of this.tree.list().toReversed()) this.#release(this.tree.unmount(mount.mountpoint).fs);
+  }
+
+  remount(mountpoint: string, readonly: boolean): void {
+    this.tree.remount(mountpoint, readonly);
+  }
+
+  list(): MountEntry[] {
+    return this.tree.list().map(({ fs, mountpoint, info }) => ({
+      mountable: info.mountable,
+      mountpoint,
+      type: fs.type,
+      readonly: info.readonly,
+      options: info.options,
+    }));
+  }
+
+  makeMountpoint(path: string): void {
+    this.tree.makeMountpoint(path);
+  }
+
+  removeMountpoint(path: string): void {
+    this.tree.removeMountpoint(path);
+  }
+
+  /** One filesystem as a tree of its own; mounts that the user has on it share its FileSystem. */
+  openTree(mountable: string): PrivateTree {
+    const shared = this.#share(mountable, { mountable, mountpoint: '/' });
+    const tree = new MountedTree();
+    tree.mount(shared.fs, '/', { mountable, readonly: true, options: [] });
+    let open = true;
+    return {
+      tree,
+      type: shared.fs.type,
+      close: () => {
+        if (open) this.#release(shared.fs);
+        open = false;
+      },
+    };
+  }
+
+  #share(mountable: string, request: MountRequest): Shared {
+    if (mountable.startsWith(SUBVOLUME)) {
+      throw new UnsupportedError(`${mountable}: the engine cannot read btrfs; the appliance backend can`, {
+        device: mountable,
+      });
+    }
+    const { name } = this.#devices.find(mountable);
+    const options = request.options ?? [];
+    const key = name;
+    const known = this.#shared.get(key);
+    const shared =
+      known ??
+      this.#open(key, this.#devices.open(name), name, this.#identify.type(name), request.type, options);
+    shared.uses++;
+    return shared;
+  }
+
+  #open(
+    key: string,
+    device: BlockDevice,
+    name: string,
+    identified: string | undefined,
+    stated: string | undefined,
+    options: readonly string[],
+  ): Shared {
+    const fs = openFileSystem({
+      device,
+      name,
+      identified,
+      options,
+      warn: (message) => this.#warn(`${name}: ${message}`),
+      ...(stated === undefined ? {} : { stated }),
+    });
+    const shared = { key, fs, uses: 0 };
+    this.#shared.set(key, shared);
+    return shared;
+  }
+
+  #attach(
+    shared: Shared,
+    mountpoint: string,
+    info: { mountable: string; readonly: boolean; options: readonly string[] },
+  ): void {
+    try {
+      this.tree.mount(shared.fs, mountpoint, info);
+    } catch (error) {
+      this.#release(shared.fs);
+      throw error;
+    }
+  }
+
+  #release(fs: FileSystem): void {
+    for (const shared of this.#shared.values()) {
+      if (shared.fs !== fs || --shared.uses > 0) continue;
+      this.#shared.delete(shared.key);
+      fs.close();
+    }
+  }
+
+  #mountpointOf(device: string): string {
+    const { name } = this.#devices.find(device);
+    const mount = this.tree.list().findLast(({ info }) => info.mountable === name);
+    if (mount === undefined) throw new GuestfsError('EINVAL', `${device} is not mounted`, { device });
+    return mount.mountpoint;
+  }
+}
