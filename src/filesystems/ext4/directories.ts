@@ -1,0 +1,148 @@
+import type { BlockDevice } from '../../block/device.ts';
+import { CorruptError } from '../../errors/index.ts';
+import type { DirEntry } from '../filesystem.ts';
+import type { BlockCache, CachedBlock } from './block-cache.ts';
+import {
+  decodeEntries,
+  directoryMark,
+  searchEntries,
+  verifyDirectoryBlock,
+  type DirectoryPiece,
+} from './directory.ts';
+import { lookupIndexed } from './htree.ts';
+import { I_BLOCK_SIZE, INODE_INDEX } from './layout.ts';
+import type { BlockMapper, MapSource, Run } from './mapping.ts';
+import type { Geometry } from './superblock.ts';
+
+/** Bytes of a directory decoded at once: the bound on the entries that wait to be taken. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** What these functions need of a directory's inode. */
+export interface DirectoryFile {
+  readonly number: number;
+  readonly flags: number;
+  readonly size: number;
+  readonly source: MapSource;
+  /** Entries that lie in the inode: 4 bytes of parent, 56 bytes of entries, then those of `system.data`. */
+  readonly inline: Uint8Array | undefined;
+}
+
+/** Lists and searches directories. */
+export class Directories {
+  readonly #device: BlockDevice;
+  readonly #geometry: Geometry;
+  readonly #blocks: BlockCache;
+  readonly #mapper: BlockMapper;
+  /** Grows to what the largest chunk needed and is used anew for each. */
+  #scratch: Uint8Array;
+
+  constructor(device: BlockDevice, geometry: Geometry, blocks: BlockCache, mapper: BlockMapper) {
+    this.#device = device;
+    this.#geometry = geometry;
+    this.#blocks = blocks;
+    this.#mapper = mapper;
+    this.#scratch = new Uint8Array(geometry.blockSize);
+  }
+
+  /** Entries in stored order, without `.` and `..`, a chunk of blocks at a time. */
+  *entries(file: DirectoryFile): Iterable<DirEntry> {
+    const piece: DirectoryPiece = { geometry: this.#geometry, directory: file.number, offset: -1 };
+    if (file.inline !== undefined) {
+      const entries: DirEntry[] = [];
+      decodeEntries(piece, file.inline, 4, I_BLOCK_SIZE, entries);
+      if (file.inline.length > I_BLOCK_SIZE) {
+        decodeEntries(piece, file.inline, I_BLOCK_SIZE, file.inline.length, entries);
+      }
+      yield* entries;
+      return;
+    }
+    const { blockSize } = this.#geometry;
+    const count = this.#countBlocks(file);
+    const perChunk = Math.max(1, CHUNK_BYTES / blockSize);
+    const run: Run = { block: 0, length: 0, kind: 'hole' };
+    for (let logical = 0; logical < count;) {
+      this.#map(file, logical, run);
+      const blocks = Math.min(run.length, count - logical, perChunk);
+      // All of the chunk is decoded before the first entry is handed out: the taker may list other directories,
+      // which use the same scratch.
+      yield* this.#chunk(piece, file, run.block, blocks);
+      logical += blocks;
+    }
+  }
+
+  #chunk(piece: DirectoryPiece, file: DirectoryFile, block: number, blocks: number): DirEntry[] {
+    const { blockSize, checksums } = this.#geometry;
+    if (this.#scratch.length < blocks * blockSize) this.#scratch = new Uint8Array(blocks * blockSize);
+    const bytes = this.#scratch;
+    piece.offset = block * blockSize;
+    this.#device.readAt(piece.offset, bytes.subarray(0, blocks * blockSize));
+    const entries: DirEntry[] = [];
+    const indexed = (file.flags & INODE_INDEX) !== 0;
+    for (let at = 0; at < blocks * blockSize; at += blockSize) {
+      if (checksums) verifyDirectoryBlock(piece, bytes, at, file.source.seed, indexed);
+      decodeEntries(piece, bytes, at, at + blockSize, entries);
+    }
+    return entries;
+  }
+
+  /** Inode of the entry with this name, or 0. */
+  lookup(file: DirectoryFile, name: Uint8Array): number {
+    if (name.length === 0 || name.length > 255) return 0;
+    const piece: DirectoryPiece = { geometry: this.#geometry, directory: file.number, offset: -1 };
+    if (file.inline !== undefined) {
+      const found = searchEntries(piece, file.inline, 4, I_BLOCK_SIZE, name);
+      if (found !== 0 || file.inline.length === I_BLOCK_SIZE) return found;
+      return searchEntries(piece, file.inline, I_BLOCK_SIZE, file.inline.length, name);
+    }
+    const count = this.#countBlocks(file);
+    const { blockSize } = this.#geometry;
+    if (file.flags & INODE_INDEX && count > 1) {
+      const found = lookupIndexed(
+        this.#geometry,
+        file.number,
+        count,
+        (logical) => this.#block(piece, file, logical),
+        name,
+      );
+      if (found !== undefined) return found;
+    }
+    for (let logical = 0; logical < count; logical++) {
+      const block = this.#block(piece, file, logical);
+      const found = searchEntries(piece, block.bytes, 0, blockSize, name);
+      if (found !== 0) return found;
+    }
+    return 0;
+  }
+
+  #run: Run = { block: 0, length: 0, kind: 'hole' };
+
+  #block(piece: DirectoryPiece, file: DirectoryFile, logical: number): CachedBlock {
+    this.#map(file, logical, this.#run);
+    const block = this.#blocks.get(this.#run.block, 'ext4_dir_entry_2', `directory ${file.number}`);
+    piece.offset = block.number * this.#geometry.blockSize;
+    const mark = directoryMark(file.source.seed);
+    if (this.#geometry.checksums && block.verifiedFor !== mark) {
+      verifyDirectoryBlock(piece, block.bytes, 0, file.source.seed, (file.flags & INODE_INDEX) !== 0);
+      block.verifiedFor = mark;
+    }
+    return block;
+  }
+
+  #map(file: DirectoryFile, logical: number, run: Run): void {
+    this.#mapper.map(file.source, logical, run);
+    if (run.kind !== 'data') {
+      throw new CorruptError('ext4_dir_entry_2', `directory ${file.number} has a hole at block ${logical}`);
+    }
+  }
+
+  #countBlocks(file: DirectoryFile): number {
+    const { blockSize, blocksCount } = this.#geometry;
+    if (file.size % blockSize !== 0 || file.size / blockSize > blocksCount || file.size === 0) {
+      throw new CorruptError(
+        'ext4_inode',
+        `size of directory ${file.number} is ${file.size}, expected a multiple of ${blockSize} within the filesystem`,
+      );
+    }
+    return file.size / blockSize;
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * ext2, ext3 and ext4: one driver. Reads everything that mke2fs(8) can make; see `layout.ts` for the sources.
+ */
+import type { BlockDevice } from '../../block/device.ts';
+import { GuestfsError } from '../../errors/index.ts';
+import type { FileSystemFormat, OpenFileSystemOptions } from '../filesystem.ts';
+import { Ext4FileSystem } from './filesystem.ts';
+import { probe, readGeometry, readSuperBlock, typeOf } from './superblock.ts';
+
+export { Ext4FileSystem } from './filesystem.ts';
+export { probeJournalDevice } from './superblock.ts';
+
+/** Open ext2, ext3 or ext4. Throws CorruptError or UnsupportedError where it cannot be read, EINVAL where it is none. */
+export function openExt4(device: BlockDevice, options: OpenFileSystemOptions = {}): Ext4FileSystem {
+  const superBlock = readSuperBlock(device);
+  if (superBlock === null) {
+    throw new GuestfsError('EINVAL', 'there is no ext2, ext3 or ext4 superblock at byte 1024 of the device', {
+      offset: 1024,
+      structure: 'ext4_super_block',
+    });
+  }
+  const geometry = readGeometry(superBlock, device);
+  return new Ext4FileSystem(typeOf(superBlock), device, geometry, options);
+}
+
+/** ext2, ext3 and ext4 in the registry of filesystems. */
+export const ext4Format: FileSystemFormat = { name: 'ext4', probe, open: openExt4 };
