@@ -4,6 +4,11 @@ import type { Platform } from '../platform/contract.ts';
 export interface ByteSink {
   /** The sink has taken its copy when this returns: the caller may reuse `chunk`. */
   write(chunk: Uint8Array): void;
+  /**
+   * The next `length` bytes are zeroes: a file may keep them as a hole. A caller that knows of holes writes
+   * zeroes itself where a sink has not got this.
+   */
+  writeZeroes?(length: number): void;
 }
 
 /** Where a FileIn argument comes from. */

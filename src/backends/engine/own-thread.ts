@@ -1,0 +1,60 @@
+import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
+import { drainInto, gather } from './spool.ts';
+import { EngineSession, type CreatePlatform, type SessionCall } from './session.ts';
+
+/**
+ * The engine in the caller's thread: starts at once and costs no message, but a call keeps the thread until it
+ * ends, and nothing bounds its memory. For command-line tools. Streams are read before the call and written after
+ * it, by way of memory or a temporary file; paths and descriptors are used directly.
+ */
+export class OwnThreadBackend implements Backend {
+  readonly name = 'engine';
+  readonly #session: EngineSession;
+  readonly #cancelled = new Int32Array(new SharedArrayBuffer(4));
+
+  constructor(createPlatform: CreatePlatform, events: BackendEvents) {
+    this.#session = new EngineSession(createPlatform, events, this.#cancelled);
+  }
+
+  async launch(config: LaunchConfig): Promise<void> {
+    this.#session.launch(config);
+  }
+
+  async call(call: BackendCall): Promise<unknown> {
+    Atomics.store(this.#cancelled, 0, 0);
+    const { input, output, ...rest } = call;
+    if (input?.kind !== 'stream' && output?.kind !== 'stream') {
+      return this.#session.call(call as SessionCall);
+    }
+    const sessionCall: SessionCall = { ...rest };
+    if (input?.kind === 'stream') {
+      sessionCall.input = { kind: 'source', source: await gather(input.next, this.#session.checkCancelled) };
+    } else if (input !== undefined) {
+      sessionCall.input = input;
+    }
+    if (output?.kind !== 'stream') {
+      if (output !== undefined) sessionCall.output = output;
+      return this.#session.call(sessionCall);
+    }
+    return drainInto(output.write, this.#session.checkCancelled, (sink) => {
+      sessionCall.output = { kind: 'sink', sink };
+      return this.#session.call(sessionCall);
+    });
+  }
+
+  async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#session.hostCall(action, args);
+  }
+
+  cancel(): void {
+    Atomics.store(this.#cancelled, 0, 1);
+  }
+
+  async close(): Promise<void> {
+    this.#session.close();
+  }
+
+  async kill(): Promise<void> {
+    this.#session.close();
+  }
+}
