@@ -24,7 +24,7 @@ export class EnginePlatform implements Platform, TreeOpener {
 
   constructor(config: EngineConfig) {
     this.#disks = openDrives(config).map((drive) => new Disk(drive, config.warn));
-    this.lvm = new EngineLvm(() => this.#physicalVolumes(), config.warn);
+    this.lvm = new EngineLvm();
     this.devices = new EngineDeviceTable(
       this.#disks,
       this.lvm,
