@@ -1,10 +1,17 @@
 import type { BlockDevice } from '../block/device.ts';
 import { openFile } from '../block/file.ts';
+import { otherWriter } from '../block/file-locks.ts';
 import { besideFile, fileIdentity, folderOf, isWithin } from '../block/file-path.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { IMAGE_FORMATS, probeImageFormat } from './formats.ts';
 import type { BackingPolicy, ImageOptions, OpenedImage } from './image.ts';
-import { openQcow2, readHeader, readSnapshots, type QcowImageHeader } from './qcow2/index.ts';
+import {
+  openQcow2,
+  readHeader,
+  readSnapshots,
+  refuseEncryption,
+  type QcowImageHeader,
+} from './qcow2/index.ts';
 import { rawDevice } from './raw.ts';
 
 /** Images in one chain. */
@@ -37,8 +44,14 @@ export function openChain(path: string, options: ImageOptions): OpenedImage {
 
 function openOne(path: string, options: ImageOptions, chain: Chain): OpenedImage {
   checkFormatName(options.format, path);
+  const writer = chain.above.length === 0 ? otherWriter(path) : undefined;
   const file = openFile(path, { writable: !options.readonly && options.format === 'raw' });
   try {
+    if (writer !== undefined && options.readonly) {
+      chain.warn(
+        `${path} is in use by ${writer}: what is read may be inconsistent; stop it, or read a snapshot`,
+      );
+    }
     const format = options.format ?? probeImageFormat(file).name;
     if (format === 'raw') return openRaw(path, file, options);
     if (format !== 'qcow2') throw unreadable(path, format);
@@ -67,6 +80,7 @@ function openRaw(path: string, file: BlockDevice, options: ImageOptions): Opened
 
 function openQcow2Image(path: string, file: BlockDevice, options: ImageOptions, chain: Chain): OpenedImage {
   const header = readHeader(file);
+  refuseEncryption(header);
   if (header.corrupt) {
     chain.warn(`${path}: the image is marked as corrupt; "qemu-img check -r all" may repair it`);
   }

@@ -2,6 +2,7 @@ import { openChain } from './chain.ts';
 import type { ImageOptions, OpenedImage } from './image.ts';
 
 export type { BackingPolicy, ImageOptions, OpenedImage } from './image.ts';
+export { diskFormat, diskHasBackingFile, diskVirtualSize } from './info.ts';
 export type { QcowSnapshot } from './qcow2/index.ts';
 export { IMAGE_FORMATS, probeImageFormat, type ImageFormat } from './formats.ts';
 

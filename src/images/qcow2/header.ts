@@ -23,6 +23,8 @@ export interface QcowImageHeader {
   snapshotsOffset: number;
   compression: 'zlib' | 'zstd';
   extendedL2: boolean;
+  /** Name of the encryption method, or undefined. */
+  encryption: string | undefined;
   dirty: boolean;
   corrupt: boolean;
   lazyRefcounts: boolean;
@@ -54,7 +56,7 @@ export function hasQcow2Magic(start: Uint8Array): boolean {
 
 /**
  * Read and check the header. Throws CorruptError where a value contradicts the specification, UnsupportedError
- * for encryption, an unknown version and unknown incompatible features (named by the image's own table).
+ * for an unknown version and unknown incompatible features (named by the image's own table).
  */
 export function readHeader(file: BlockDevice): QcowImageHeader {
   const start = allocate(Math.min(file.size, 4096), HEADER);
@@ -101,7 +103,6 @@ export function readHeader(file: BlockDevice): QcowImageHeader {
   const extensions = readExtensions(file, headerLength, extensionsEnd);
   const incompatible = v3?.incompatible_features ?? 0n;
   checkFeatures(incompatible, extensions);
-  checkEncryption(v2.crypt_method);
   const extendedL2 = (incompatible & INCOMPATIBLE.EXTENDED_L2) !== 0n;
   if (extendedL2 && clusterBits < 14) {
     throw new CorruptError(
@@ -132,6 +133,7 @@ export function readHeader(file: BlockDevice): QcowImageHeader {
     snapshotsOffset: v2.snapshots_offset,
     compression: compressionType(start, headerLength, incompatible),
     extendedL2,
+    encryption: encryptionName(v2.crypt_method),
     dirty: (incompatible & INCOMPATIBLE.DIRTY) !== 0n,
     corrupt: (incompatible & INCOMPATIBLE.CORRUPT) !== 0n,
     lazyRefcounts: ((v3?.compatible_features ?? 0n) & COMPATIBLE.LAZY_REFCOUNTS) !== 0n,
@@ -162,11 +164,16 @@ function checkFeatures(incompatible: bigint, extensions: Extensions): void {
   );
 }
 
-function checkEncryption(method: number): void {
-  if (method === 0) return;
-  const name = method === 1 ? 'AES' : method === 2 ? 'LUKS' : `method ${method}`;
+function encryptionName(method: number): string | undefined {
+  if (method === 0) return undefined;
+  return method === 1 ? 'AES' : method === 2 ? 'LUKS' : `method ${method}`;
+}
+
+/** Throws UnsupportedError naming the method where the image is encrypted. */
+export function refuseEncryption(header: QcowImageHeader): void {
+  if (header.encryption === undefined) return;
   throw new UnsupportedError(
-    `the qcow2 image is encrypted (${name}); encrypted qcow2 images cannot be read. ` +
+    `the qcow2 image is encrypted (${header.encryption}); encrypted qcow2 images cannot be read. ` +
       'Decrypt a copy with "qemu-img convert"',
     { structure: HEADER, offset: 32 },
   );

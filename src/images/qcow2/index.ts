@@ -1,10 +1,10 @@
 import type { BlockDevice } from '../../block/device.ts';
 import { guard } from '../../block/guard.ts';
-import type { QcowImageHeader } from './header.ts';
+import { refuseEncryption, type QcowImageHeader } from './header.ts';
 import { QcowReader } from './reader.ts';
 import { findSnapshot, readSnapshots, type QcowSnapshot } from './snapshots.ts';
 
-export { hasQcow2Magic, readHeader, type QcowImageHeader } from './header.ts';
+export { hasQcow2Magic, readHeader, refuseEncryption, type QcowImageHeader } from './header.ts';
 export { readSnapshots, type QcowSnapshot } from './snapshots.ts';
 
 /** What belongs to a qcow2 image besides its header. */
@@ -21,9 +21,11 @@ export interface Qcow2Options {
 
 /**
  * A read-only device over a qcow2 image whose header was read with {@link readHeader}. It owns `file`, `data` and
- * `backing` from now on and closes them. Throws ENOENT for an unknown snapshot, CorruptError for a damaged table.
+ * `backing` from now on and closes them. Throws ENOENT for an unknown snapshot, UnsupportedError for an encrypted image,
+ * CorruptError for a damaged table.
  */
 export function openQcow2(file: BlockDevice, header: QcowImageHeader, options: Qcow2Options): BlockDevice {
+  refuseEncryption(header);
   let active: QcowSnapshot | QcowImageHeader = header;
   if (options.snapshot !== undefined) {
     active = findSnapshot(readSnapshots(file, header), options.snapshot, header, file.size);

@@ -149,70 +149,63 @@ export class ClusterMap {
       }
       reached += clusterSize;
     }
-    this.#set(kind, Math.min(reached, stop) - offset, host === 0 && kind !== RUN.DATA ? 0 : host + inCluster);
+    this.#set(kind, Math.min(reached, stop) - offset, host + inCluster);
   }
 
   /** Extended entries: each cluster has 32 subclusters with a bit "allocated" and a bit "reads as zeroes". */
   #locateExtended(at: number, offset: number, inCluster: number, stop: number): void {
-    const clusterSize = this.#clusterSize;
-    const subSize = clusterSize / 32;
-    let entry = at;
+    const subSize = this.#clusterSize / 32;
+    const inSub = offset % subSize;
     let sub = Math.floor(inCluster / subSize);
-    let reached = offset - (offset % subSize);
-    let kind: RunKind = RUN.UNALLOCATED;
+    let reached = offset - inSub;
+    let kind: RunKind | undefined;
     let host = 0;
-    let first = true;
-    while (reached < stop) {
+    let expected = 0;
+    for (let entry = at; reached < stop; entry += 16) {
       const view = this.#tables.at(entry);
       const position = entry % windowSize;
       const high = view.getUint32(position);
       const low = view.getUint32(position + 4);
       const zero = view.getUint32(position + 8);
       const allocated = view.getUint32(position + 12);
-      if ((high & COMPRESSED_HIGH) !== 0) {
-        if (!first) break;
+      const clusterKind = this.#entryKind(high, low, entry);
+      if (clusterKind === RUN.COMPRESSED) {
         if ((zero | allocated) !== 0) {
           throw new CorruptError(L2, 'a compressed cluster has subcluster bits, expected none', {
             offset: entry,
           });
         }
-        this.#entryKind(high, low, entry);
+        if (kind !== undefined) break;
         this.#setCompressed(high, low, entry);
-        this.length = Math.min(stop, offset - inCluster + clusterSize) - offset;
+        this.length = Math.min(stop, offset - inCluster + this.#clusterSize) - offset;
         return;
       }
       if ((zero & allocated) !== 0) {
         throw new CorruptError(L2, 'a subcluster is both allocated and zero', { offset: entry });
       }
-      const clusterKind = this.#entryKind(high, low & ~ZERO_LOW, entry);
-      const clusterHost = clusterKind === RUN.DATA ? this.#hostOffset(high, low, entry) : 0;
       if (clusterKind !== RUN.DATA && allocated !== 0) {
         throw new CorruptError(L2, 'subclusters are allocated in a cluster without an offset', {
           offset: entry,
         });
       }
+      const clusterHost = clusterKind === RUN.DATA ? this.#hostOffset(high, low, entry) : 0;
       for (; sub < 32 && reached < stop; sub++) {
         const bit = 1 << sub;
-        const subKind: RunKind =
-          (zero & bit) !== 0 ? RUN.ZERO : (allocated & bit) !== 0 ? RUN.DATA : RUN.UNALLOCATED;
-        if (first) {
+        const subKind = (zero & bit) !== 0 ? RUN.ZERO : (allocated & bit) !== 0 ? RUN.DATA : RUN.UNALLOCATED;
+        const subHost = clusterHost + sub * subSize;
+        if (kind === undefined) {
           kind = subKind;
-          host = clusterHost + sub * subSize;
-          first = false;
-        } else if (
-          subKind !== kind ||
-          (kind === RUN.DATA &&
-            clusterHost + sub * subSize !== host + reached - (offset - (offset % subSize)))
-        ) {
-          this.#set(kind, reached - offset, host + (offset % subSize));
+          host = subHost;
+        } else if (subKind !== kind || (kind === RUN.DATA && subHost !== expected)) {
+          this.#set(kind, reached - offset, host + inSub);
           return;
         }
+        expected = subHost + subSize;
         reached += subSize;
       }
       sub = 0;
-      entry += 16;
     }
-    this.#set(kind, Math.min(reached, stop) - offset, host + (offset % subSize));
+    this.#set(kind ?? RUN.UNALLOCATED, Math.min(reached, stop) - offset, host + inSub);
   }
 
   #entryKind(high: number, low: number, at: number): RunKind {

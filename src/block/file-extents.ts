@@ -1,0 +1,37 @@
+import { fstatSync } from 'node:fs';
+import type { Extent } from './device.ts';
+import { nativeSeek } from './native.ts';
+
+/** Values of lseek(2)'s `whence` on Linux. */
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+
+/**
+ * Data and holes of a part of a file. With koffi the kernel tells; without it a file that has as many blocks as
+ * its size needs is all data, one without any is all hole, and what is between counts as data.
+ */
+export function fileExtents(fd: number, offset: number, length: number): Iterable<Extent> {
+  const stat = fstatSync(fd);
+  if (!stat.isFile() || stat.blocks * 512 >= stat.size) return [{ offset, length, kind: 'data' }];
+  if (stat.blocks === 0) return [{ offset, length, kind: 'hole' }];
+  const seek = nativeSeek();
+  return seek === undefined ? [{ offset, length, kind: 'data' }] : seekExtents(fd, offset, length, seek);
+}
+
+function* seekExtents(
+  fd: number,
+  offset: number,
+  length: number,
+  seek: (fd: number, offset: number, whence: number) => number,
+): Iterable<Extent> {
+  const end = offset + length;
+  let data = false;
+  for (let at = offset; at < end;) {
+    const found = seek(fd, at, data ? SEEK_HOLE : SEEK_DATA);
+    // Negative: no more data, or no hole, behind this point.
+    const next = found < 0 ? end : Math.min(found, end);
+    if (next > at) yield { offset: at, length: next - at, kind: data ? 'data' : 'hole' };
+    at = next;
+    data = !data;
+  }
+}
