@@ -129,7 +129,7 @@ export const structs = [
       { name: 'files', type: 'int64' },
       { name: 'ffree', type: 'int64' },
       { name: 'favail', type: 'int64' },
-      { name: 'fsid', type: 'int64' },
+      { name: 'fsid', type: 'int64', opaque: true },
       { name: 'flag', type: 'int64' },
       { name: 'namemax', type: 'int64' },
     ],

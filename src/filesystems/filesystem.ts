@@ -57,7 +57,8 @@ export interface StatFs {
   files: number;
   ffree: number;
   favail: number;
-  fsid: number;
+  /** 64 bits that tell filesystems apart; a bigint where they are beyond 2^53. */
+  fsid: number | bigint;
   /** ST_* bits of statvfs(3), without ST_RDONLY, which the mount adds. */
   flag: number;
   namemax: number;

@@ -40,7 +40,18 @@ const MAX_LINKS = 40;
 /** Bytes of a name and of a path without its NUL, as on Linux. */
 const NAME_MAX = 255;
 const PATH_MAX = 4095;
+/** statvfs(3): read-only, and what mount options set; Linux mounts relatime unless told otherwise. */
 const ST_RDONLY = 1;
+const ST_RELATIME = 4096;
+const OPTION_FLAGS: Record<string, number> = {
+  nosuid: 2,
+  nodev: 4,
+  noexec: 8,
+  sync: 16,
+  mand: 64,
+  noatime: 1024,
+  nodiratime: 2048,
+};
 
 /**
  * The guest's tree over a table of mounted filesystems. With nothing on `/` the root is an empty directory of
@@ -250,7 +261,7 @@ export class MountedTree implements FileTree {
     const mount = node.mount as MountRecord;
     try {
       const answer = mount.fs.statfs();
-      return mount.info.readonly ? { ...answer, flag: answer.flag | ST_RDONLY } : answer;
+      return { ...answer, flag: answer.flag | mountFlags(mount.info) };
     } catch (error) {
       throw at(error, node);
     }
@@ -426,6 +437,13 @@ function cover(node: Node): Node {
     top = mount.root;
   }
   return top;
+}
+
+function mountFlags({ readonly, options }: MountInfo): number {
+  let flag = readonly ? ST_RDONLY : 0;
+  for (const option of options) flag |= OPTION_FLAGS[option] ?? 0;
+  const exact = options.includes('noatime') || options.includes('strictatime');
+  return exact ? flag : flag | ST_RELATIME;
 }
 
 function checkPath(path: string): void {

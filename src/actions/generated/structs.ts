@@ -120,7 +120,7 @@ export interface Statvfs {
   files: number;
   ffree: number;
   favail: number;
-  fsid: number;
+  fsid: bigint;
   flag: number;
   namemax: number;
 }

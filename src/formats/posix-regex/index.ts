@@ -1,0 +1,84 @@
+/**
+ * POSIX basic and extended regular expressions over bytes, as grep(1) has them in the C locale, for use on lines.
+ */
+import { encodeText, latin1 } from '../../bytes/text.ts';
+import { Automaton } from './automaton.ts';
+import { Backtracker } from './backtrack.ts';
+import { RegexParser } from './parse.ts';
+import { compileProgram } from './program.ts';
+import { badPattern, singleByte, type ByteSet, type RegexNode } from './syntax.ts';
+
+/** Bytes of a pattern: each makes an instruction of 256 flags. */
+const MAX_PATTERN = 16_384;
+
+/** How a pattern is read. */
+export interface RegexOptions {
+  /** Extended instead of basic syntax. */
+  extended?: boolean;
+  /** No syntax at all: the pattern is the text that is looked for. */
+  fixed?: boolean;
+  /** ASCII letters match in either case. */
+  insensitive?: boolean;
+}
+
+/** Searches lines. */
+export interface LineMatcher {
+  /** Whether the line from `start` to `end` of `bytes`, without its line end, has a match. */
+  search(bytes: Uint8Array, start: number, end: number): boolean;
+}
+
+/**
+ * Compile a guest string to a matcher. Lines of the pattern are alternatives, as for grep(1). Throws EINVAL naming
+ * what is wrong with the pattern; a search throws ETIMEDOUT where back references make it endless.
+ */
+export function compileRegex(pattern: string, options: RegexOptions = {}): LineMatcher {
+  const { extended = false, fixed = false, insensitive = false } = options;
+  const bytes = latin1(encodeText(pattern));
+  if (bytes.length > MAX_PATTERN) {
+    throw badPattern(`${pattern.slice(0, 40)}...`, `it has ${bytes.length} bytes, more than ${MAX_PATTERN}`);
+  }
+  let groups = 0;
+  let references = false;
+  const parts = bytes.split('\n').map((line): RegexNode => {
+    if (fixed) return literalNode(line);
+    const parser = new RegexParser(line, extended, pattern);
+    const node = parser.parse();
+    references ||= parser.hasReferences;
+    groups = Math.max(groups, parser.groups);
+    return node;
+  });
+  // The groups of several lines share their slots; only the line that is being matched uses them.
+  let node: RegexNode = parts.length === 1 ? (parts[0] as RegexNode) : { kind: 'choice', parts };
+  if (insensitive) node = foldCase(node);
+  const program = compileProgram(node, groups, pattern);
+  const machine = references ? new Backtracker(program, insensitive) : new Automaton(program);
+  return { search: (line, start, end) => machine.search(line, start, end) };
+}
+
+function literalNode(text: string): RegexNode {
+  const parts = Array.from(text, (c): RegexNode => ({ kind: 'set', set: singleByte(c.charCodeAt(0)) }));
+  return parts.length === 0 ? { kind: 'empty' } : { kind: 'sequence', parts };
+}
+
+function foldCase(node: RegexNode): RegexNode {
+  switch (node.kind) {
+    case 'set':
+      return { kind: 'set', set: foldSet(node.set) };
+    case 'sequence':
+    case 'choice':
+      return { kind: node.kind, parts: node.parts.map(foldCase) };
+    case 'repeat':
+    case 'group':
+      return { ...node, node: foldCase(node.node) };
+    default:
+      return node;
+  }
+}
+
+function foldSet(set: ByteSet): ByteSet {
+  const folded = Uint8Array.from(set);
+  for (let upper = 0x41; upper <= 0x5a; upper++) {
+    if (set[upper] || set[upper + 0x20]) folded[upper] = folded[upper + 0x20] = 1;
+  }
+  return folded;
+}
