@@ -1,19 +1,33 @@
 import { blockdevActions } from './actions/blockdev.ts';
+import { checksumActions } from './actions/checksum.ts';
 import { devicesActions } from './actions/devices.ts';
+import { directoryActions } from './actions/directory.ts';
 import { featuresActions } from './actions/features.ts';
 import { identifyActions } from './actions/identify.ts';
 import { lifecycleActions } from './actions/lifecycle.ts';
 import { mdActions } from './actions/md.ts';
 import { mountActions } from './actions/mount.ts';
+import { statActions } from './actions/stat.ts';
+import { textActions } from './actions/text.ts';
+import { transferActions } from './actions/transfer.ts';
+import { writeActions } from './actions/write.ts';
+import { xattrActions } from './actions/xattr.ts';
 import type { DaemonActions } from './generated/contract.ts';
 
 /** Every action that has an implementation, merged topic by topic; the order has no meaning. */
 export const implementations = {
   ...blockdevActions,
+  ...checksumActions,
   ...devicesActions,
+  ...directoryActions,
   ...featuresActions,
   ...identifyActions,
   ...lifecycleActions,
   ...mdActions,
   ...mountActions,
+  ...statActions,
+  ...textActions,
+  ...transferActions,
+  ...writeActions,
+  ...xattrActions,
 } satisfies Partial<DaemonActions>;
