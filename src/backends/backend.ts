@@ -1,4 +1,5 @@
 /** How a handle reaches a daemon: what every backend offers, whatever is behind it. */
+import type { TarEntry } from './io/tar-reader.ts';
 import type { DriveConfig } from '../platform/engine/config.ts';
 
 /** The next bytes of a stream, undefined at its end. Rejects with a GuestfsError. */
@@ -21,8 +22,12 @@ export type FileTarget =
   | { kind: 'stream'; write: WriteChunk }
   | { kind: 'extract'; directory: string; options: ExtractOptions };
 
-/** How a tar stream is unpacked on the host. */
+/** How what a call writes is unpacked on the host. */
 export interface ExtractOptions {
+  /** Name under which everything goes, below the folder. */
+  prefix?: string;
+  /** The call writes the content of this one file; absent for a tar stream. */
+  single?: TarEntry;
   /** `inside` leaves out symbolic links that lead out of the folder; `all` makes them as they are. */
   links: 'inside' | 'all';
 }

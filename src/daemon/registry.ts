@@ -1,12 +1,15 @@
+import { archiveActions } from './actions/archive.ts';
 import { blockdevActions } from './actions/blockdev.ts';
 import { checksumActions } from './actions/checksum.ts';
 import { devicesActions } from './actions/devices.ts';
 import { directoryActions } from './actions/directory.ts';
 import { featuresActions } from './actions/features.ts';
 import { identifyActions } from './actions/identify.ts';
+import { initrdActions } from './actions/initrd.ts';
 import { lifecycleActions } from './actions/lifecycle.ts';
 import { mdActions } from './actions/md.ts';
 import { mountActions } from './actions/mount.ts';
+import { readActions } from './actions/read.ts';
 import { statActions } from './actions/stat.ts';
 import { textActions } from './actions/text.ts';
 import { transferActions } from './actions/transfer.ts';
@@ -16,15 +19,18 @@ import type { DaemonActions } from './generated/contract.ts';
 
 /** Every action that has an implementation, merged topic by topic; the order has no meaning. */
 export const implementations = {
+  ...archiveActions,
   ...blockdevActions,
   ...checksumActions,
   ...devicesActions,
   ...directoryActions,
   ...featuresActions,
   ...identifyActions,
+  ...initrdActions,
   ...lifecycleActions,
   ...mdActions,
   ...mountActions,
+  ...readActions,
   ...statActions,
   ...textActions,
   ...transferActions,

@@ -14,3 +14,23 @@ export interface CallOptions {
   /** Cancels the call: it rejects with EINTR. */
   signal?: AbortSignal;
 }
+
+/** Options of addDrive beside those of the API. */
+export interface AddDriveExtras {
+  /**
+   * Which other files of the host the image may bring in (backing file, external data file): none, those in the
+   * image's own folder, or any. Default: `none` where the format is probed, `folder` where it is stated.
+   */
+  backing?: 'none' | 'folder' | 'any';
+  /** Name or id of an internal snapshot to open instead of the current state. */
+  snapshot?: string;
+}
+
+/** Options of copyOut beside those of the API. */
+export interface CopyOutExtras {
+  /**
+   * `inside`, the default, leaves out symbolic links that lead out of the copied folder, with a warning; `all`
+   * makes them as they are: who follows them later may land anywhere on the host.
+   */
+  links?: 'inside' | 'all';
+}

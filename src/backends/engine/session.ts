@@ -5,9 +5,9 @@ import { toGuestfsError } from '../../daemon/failure.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/contract.ts';
 import type { EngineConfig } from '../../platform/engine/config.ts';
-import type { BackendCall, ExtractOptions, FileOrigin, FileTarget, LaunchConfig } from '../backend.ts';
+import type { BackendCall, FileOrigin, FileTarget, LaunchConfig } from '../backend.ts';
 import { DescriptorSink, PathSink, type ClosableSink } from '../io/sink.ts';
-import { TarExtractor } from '../io/tar-extractor.ts';
+import { extractor } from '../io/tar-extractor.ts';
 import { bytesSource, descriptorSource, pathSource, type ClosableSource } from '../io/source.ts';
 import { actionLog } from './action-log.ts';
 import { hostActions } from './host-actions.ts';
@@ -171,14 +171,12 @@ export class EngineSession {
       case 'fd':
         return this.#cancellable(new DescriptorSink(target.fd, this.checkCancelled));
       case 'extract':
-        return this.#cancellable(this.#extractor(target.directory, target.options));
+        return this.#cancellable(
+          extractor(target.directory, target.options, (message) => this.#events.warning(message)),
+        );
       case 'sink':
         return this.#cancellable(target.sink);
     }
-  }
-
-  #extractor(directory: string, options: ExtractOptions): ClosableSink {
-    return new TarExtractor(directory, options, (message) => this.#events.warning(message));
   }
 
   /** The sink, with a look at the cancel flag before each write: so no action that writes can forget it. */

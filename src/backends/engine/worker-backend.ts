@@ -24,10 +24,10 @@ export interface WorkerOptions {
 
 const MIB = 1024 * 1024;
 
-/** The module beside this one, with the ending that this one has: it runs from source and built. */
+/** The module beside this one; from source, where this runs from source. */
 function defaultEntry(): URL {
-  const ending = /\.[cm]?[jt]s(?=$|[?#])/.exec(import.meta.url)?.[0] ?? '.js';
-  return new URL(`./engine-worker${ending}`, import.meta.url);
+  const fromSource = import.meta.url.endsWith('.ts');
+  return new URL(fromSource ? './engine-worker-source.mjs' : './engine-worker.js', import.meta.url);
 }
 
 interface Pending {

@@ -21,7 +21,7 @@ import type { ExtractOptions } from '../backend.ts';
 import { hostError } from './host-error.ts';
 import { isWithinTree, memberParts } from './safe-name.ts';
 import type { ClosableSink } from './sink.ts';
-import { TarReader, type TarEntry } from './tar-reader.ts';
+import { TarReader, type TarEntry, type TarVisitor } from './tar-reader.ts';
 import { writeAll } from './write-all.ts';
 
 /** Warnings of one extraction that are said one by one. */
@@ -32,24 +32,67 @@ const zeroes = Buffer.alloc(PIECE);
 /** Permission bits that are kept: who may read, write and run. Not setuid, setgid, sticky. */
 const KEPT_BITS = 0o777;
 
+/** A sink that unpacks what is written to it: a tar stream, or the content of one file. */
+export function extractor(
+  root: string,
+  options: ExtractOptions,
+  warn: (message: string) => void,
+): ClosableSink {
+  const unpacker = new Unpacker(root, options, warn);
+  const { single } = options;
+  if (single === undefined) {
+    const reader = new TarReader(unpacker);
+    return {
+      write: (chunk) => reader.write(chunk),
+      writeZeroes: (length) => inPieces(length, (piece) => reader.write(piece)),
+      end() {
+        reader.end();
+        unpacker.end();
+      },
+      abort: () => unpacker.abort(),
+    };
+  }
+  let begun = false;
+  const begin = (): void => {
+    if (!begun) unpacker.entry(single);
+    begun = true;
+  };
+  return {
+    write(chunk) {
+      begin();
+      unpacker.data(chunk);
+    },
+    writeZeroes(length) {
+      begin();
+      inPieces(length, (piece) => unpacker.data(piece));
+    },
+    end() {
+      begin();
+      unpacker.entryEnd();
+      unpacker.end();
+    },
+    abort: () => unpacker.abort(),
+  };
+}
+
+function inPieces(length: number, write: (piece: Uint8Array) => void): void {
+  for (let left = length; left > 0; left -= PIECE) write(zeroes.subarray(0, Math.min(left, PIECE)));
+}
+
 /**
- * Unpacks a tar stream into a folder of the host, on the assumption that who made the stream is hostile: no name
- * leads out of the folder, nothing is written through a symbolic link, and links that lead outside are left out
- * with a warning unless they were asked for. Modes (without setuid, setgid and sticky), modification times, symbolic
- * and hard links are kept; owners are not; devices, sockets and FIFOs are left out with a warning. Files that exist
- * are replaced.
+ * Makes files, folders and links below a folder of the host, on the assumption that who names them is hostile: no
+ * name leads out of the folder, nothing is written through a symbolic link, and links that lead outside are left
+ * out with a warning unless they were asked for. Modes (without setuid, setgid and sticky), modification times,
+ * symbolic and hard links are kept; owners are not; devices, sockets and FIFOs are left out with a warning. Files
+ * that exist are replaced.
  *
  * Throws GuestfsError: EPERM for a name that tries to escape, the host's errno where the host refuses.
  */
-export class TarExtractor implements ClosableSink {
+export class Unpacker implements TarVisitor {
   readonly #root: string;
   readonly #links: ExtractOptions['links'];
+  readonly #prefix: readonly string[];
   readonly #warn: (message: string) => void;
-  readonly #reader = new TarReader({
-    entry: (entry) => this.#entry(entry),
-    data: (chunk) => this.#data(chunk),
-    entryEnd: () => this.#entryEnd(),
-  });
   /** Folders that are known to be real ones: made or looked at by this extraction. */
   readonly #folders = new Set<string>(['']);
   /** Modes and times of folders, set when nothing is written into them any more. */
@@ -60,19 +103,12 @@ export class TarExtractor implements ClosableSink {
   constructor(root: string, options: ExtractOptions, warn: (message: string) => void) {
     this.#root = root;
     this.#links = options.links;
+    this.#prefix = memberParts(options.prefix ?? '');
     this.#warn = warn;
   }
 
-  write(chunk: Uint8Array): void {
-    this.#reader.write(chunk);
-  }
-
-  writeZeroes(length: number): void {
-    for (let left = length; left > 0; left -= PIECE) this.write(zeroes.subarray(0, Math.min(left, PIECE)));
-  }
-
+  /** Everything came: give the folders their modes and times. */
   end(): void {
-    this.#reader.end();
     for (const { path, mode, mtime } of this.#finish.toReversed()) {
       const host = this.#host(path);
       this.#onHost('cannot set mode and time', path, () => {
@@ -85,6 +121,7 @@ export class TarExtractor implements ClosableSink {
     }
   }
 
+  /** Nothing more comes. What was made stays. */
   abort(): void {
     if (this.#file !== undefined) closeSync(this.#file.fd);
     this.#file = undefined;
@@ -107,12 +144,14 @@ export class TarExtractor implements ClosableSink {
     if (++this.#warnings <= MAX_WARNINGS) this.#warn(`${entry.name}: left out: ${why}`);
   }
 
-  #entry(entry: TarEntry): void {
-    const parts = memberParts(entry.name);
+  /** Make a folder or link, or begin a file. */
+  entry(entry: TarEntry): void {
+    const parts = [...this.#prefix, ...memberParts(entry.name)];
     const path = parts.join('/');
-    if (path === '') {
-      if (entry.type === 'directory') this.#finish.push({ path, mode: entry.mode, mtime: entry.mtime });
-      return;
+    if (path === '' && entry.type !== 'directory') {
+      throw new GuestfsError('EPERM', `the name '${entry.name}' is refused: it is empty`, {
+        path: entry.name,
+      });
     }
     this.#folder(parts.slice(0, -1));
     switch (entry.type) {
@@ -174,7 +213,8 @@ export class TarExtractor implements ClosableSink {
     });
   }
 
-  #data(chunk: Uint8Array): void {
+  /** The next content of the file that was begun. */
+  data(chunk: Uint8Array): void {
     const file = this.#file;
     if (file === undefined) return;
     this.#onHost('cannot write', file.path, () => {
@@ -187,13 +227,14 @@ export class TarExtractor implements ClosableSink {
     });
   }
 
-  #entryEnd(): void {
+  /** The file is complete. */
+  entryEnd(): void {
     const file = this.#file;
     if (file === undefined) return;
     this.#file = undefined;
     this.#onHost('cannot write', file.path, () => {
       try {
-        ftruncateSync(file.fd, file.entry.size);
+        ftruncateSync(file.fd, file.position);
         fchmodSync(file.fd, file.entry.mode & KEPT_BITS);
         futimesSync(file.fd, time(file.entry.mtime), time(file.entry.mtime));
       } finally {
@@ -203,7 +244,7 @@ export class TarExtractor implements ClosableSink {
   }
 
   #symlink(path: string, parts: readonly string[], entry: TarEntry): void {
-    if (this.#links === 'inside' && !isWithinTree(parts.slice(0, -1), entry.link)) {
+    if (this.#links === 'inside' && !isWithinTree(parts.slice(this.#prefix.length, -1), entry.link)) {
       this.#leaveOut(entry, `the link leads outside, to ${entry.link}`);
       return;
     }
@@ -216,7 +257,7 @@ export class TarExtractor implements ClosableSink {
   }
 
   #hardlink(path: string, entry: TarEntry): void {
-    const parts = memberParts(entry.link);
+    const parts = [...this.#prefix, ...memberParts(entry.link)];
     this.#folder(parts.slice(0, -1));
     const target = this.#host(parts.join('/'));
     const host = this.#host(path);

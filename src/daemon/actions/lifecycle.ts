@@ -17,14 +17,7 @@ function sleep(context: ActionContext, milliseconds: number): void {
   }
 }
 
-/** umask(2) of a fresh daemon. */
-const FIRST_UMASK = 0o022;
-
-function mask(context: ActionContext): { value: number } {
-  return context.state.slot('umask', () => ({ value: FIRST_UMASK }));
-}
-
-/** The daemon itself: is it there, does it wait, what is its file creation mask. */
+/** The daemon itself: is it there, does it wait. */
 export const lifecycleActions = {
   ping_daemon: () => undefined,
 
@@ -41,16 +34,4 @@ export const lifecycleActions = {
     }
     context.platform.sync();
   },
-
-  umask(context, value) {
-    if (value < 0 || value > 0o777) {
-      throw new GuestfsError('EINVAL', `umask: mask: 0${value.toString(8)} is not between 0 and 0777`);
-    }
-    const slot = mask(context);
-    const old = slot.value;
-    slot.value = value;
-    return old;
-  },
-
-  get_umask: (context) => mask(context).value,
 } satisfies Partial<DaemonActions>;

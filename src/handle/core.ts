@@ -1,0 +1,461 @@
+import { isFileParameter, checkCall } from '../actions/check.ts';
+import { actionEntry, camelCase, type ActionEntry } from '../actions/table.ts';
+import type { Backend, BackendCall, FileOrigin, FileTarget } from '../backends/backend.ts';
+import { GuestfsError, UnsupportedError } from '../errors/index.ts';
+import { DriveList } from './drives.ts';
+import { EventRegistry, guarded, writeToStderr } from './events.ts';
+import { handleActions, runsAtOnce } from './handle-actions.ts';
+import { PrivateData } from './private-data.ts';
+import { environmentOf, Settings } from './settings.ts';
+import { isWithinStreamOf, openInput, openOutput } from './streams.ts';
+import { traceCall, traceFailure, traceResult } from './trace.ts';
+
+/** States of a handle; the numbers are those of get_state. */
+export const STATE = { CONFIG: 0, LAUNCHING: 1, READY: 2, BUSY: 3 } as const;
+
+/** What makes a handle's backends. */
+export type BackendFactory = (core: HandleCore) => Backend | Promise<Backend>;
+
+/** Options that an action takes on a handle beside those of its record; they are not for the daemon. */
+const EXTRA_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  add_drive: ['backing', 'snapshot'],
+  copy_out: ['links'],
+};
+
+/** A call with its arguments checked. */
+export interface PreparedCall {
+  entry: ActionEntry;
+  /** As the caller gave them: for the trace. */
+  given: readonly unknown[];
+  args: readonly unknown[];
+  options: Record<string, unknown>;
+  /** Values of the FileIn and FileOut arguments with their names. */
+  input?: { name: string; value: unknown };
+  output?: { name: string; value: unknown };
+  signal?: AbortSignal;
+}
+
+interface Job {
+  run: () => Promise<unknown>;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+  signal?: AbortSignal | undefined;
+  onAbort?: () => void;
+  /** Made when the job starts; stream callbacks of the job carry it. */
+  token: object;
+}
+
+/** What is behind a Guestfs object: state, queue, settings, drives, events, and the way to the daemon. */
+export class HandleCore {
+  readonly settings = new Settings();
+  readonly events = new EventRegistry();
+  readonly privateData = new PrivateData();
+  readonly drives = new DriveList(() => this.settings.tmpdir);
+  readonly id: number;
+  readonly #makeBackend: BackendFactory;
+  #backend: Backend | undefined;
+  #state: 'config' | 'launching' | 'ready' | 'closed' = 'config';
+  readonly #queue: Job[] = [];
+  #running: Job | undefined;
+  #serial = 0;
+  #closing: Promise<void> | undefined;
+  lastError: GuestfsError | null = null;
+  errorHandler: ((error: GuestfsError) => void) | null = null;
+  outOfMemoryHandler: (() => void) | null = null;
+  /** Called when a handle has something that must be closed, and when it no longer has. */
+  onOpen: (open: boolean) => void = () => undefined;
+
+  constructor(id: number, makeBackend: BackendFactory) {
+    this.id = id;
+    this.#makeBackend = makeBackend;
+  }
+
+  /** State as get_state numbers it. */
+  get state(): number {
+    if (this.#state === 'launching') return STATE.LAUNCHING;
+    if (this.#state !== 'ready') return STATE.CONFIG;
+    return this.#running === undefined ? STATE.READY : STATE.BUSY;
+  }
+
+  get launched(): boolean {
+    return this.#state === 'ready';
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed' || this.#closing !== undefined;
+  }
+
+  /** Run an action by its API name, arguments as its method takes them. Never throws: it rejects. */
+  async invoke(name: string, given: readonly unknown[]): Promise<unknown> {
+    let call: PreparedCall;
+    try {
+      call = this.#prepare(name, given);
+    } catch (error) {
+      throw this.#noted(error);
+    }
+    const { entry } = call;
+    const atOnce =
+      runsAtOnce(entry.name) || (entry.where === 'handle' && this.#idle() && !isLong(entry.name));
+    if (atOnce) return this.#traced(call, () => this.#runOnHandle(call));
+    if (isWithinStreamOf(this.#running?.token)) throw this.#noted(wouldWait(entry.name));
+    return this.#enqueue(
+      (token) =>
+        this.#traced(call, () =>
+          entry.where === 'handle' ? this.#runOnHandle(call) : this.#runOnDaemon(call, token),
+        ),
+      call.signal,
+      entry.name,
+    );
+  }
+
+  #idle(): boolean {
+    return this.#running === undefined && this.#queue.length === 0;
+  }
+
+  #prepare(name: string, given: readonly unknown[]): PreparedCall {
+    const entry = actionEntry(name);
+    if (entry === undefined)
+      throw new GuestfsError('ENOSYS', `${name}: there is no such action`, { action: name });
+    if (this.isClosed && name !== 'user_cancel')
+      throw new GuestfsError('EBADF', `${name}: the handle is closed`, { action: name });
+    const count = entry.args.length;
+    if (given.length < count || given.length > count + 1) throw countError(entry, given.length);
+    const options = given[count] ?? {};
+    if (typeof options !== 'object' || Array.isArray(options) || options instanceof Uint8Array) {
+      throw new TypeError(`${entry.name}: the options, argument ${count + 1}, must be an object`);
+    }
+    const { signal, ...rest } = options as Record<string, unknown>;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError(`${entry.name}: option 'signal' must be an AbortSignal`);
+    }
+    const extra: Record<string, unknown> = {};
+    for (const key of EXTRA_OPTIONS[entry.name] ?? []) {
+      if (rest[key] === undefined) continue;
+      extra[key] = rest[key];
+      delete rest[key];
+    }
+    const plain: unknown[] = [];
+    const call: PreparedCall = { entry, given, args: [], options: {} };
+    entry.args.forEach((parameter, index) => {
+      const file = { name: camelCase(parameter.name), value: given[index] };
+      if (parameter.type === 'FileIn') call.input = file;
+      else if (parameter.type === 'FileOut') call.output = file;
+      else plain.push(given[index]);
+    });
+    const checked = checkCall(entry, plain, rest);
+    call.args = checked.args;
+    call.options = { ...checked.options, ...extra };
+    if (signal !== undefined) call.signal = signal;
+    if (entry.configOnly && this.#state !== 'config' && entry.name !== 'launch') {
+      throw new GuestfsError('EINVAL', `${entry.name}: must be called before launch`, { action: entry.name });
+    }
+    return call;
+  }
+
+  /** Run with enter and trace events around it; errors get their action and are kept as the last error. */
+  async #traced(call: PreparedCall, run: () => unknown): Promise<unknown> {
+    const { entry } = call;
+    if (this.events.has('enter')) this.events.emitMessage('enter', entry.name);
+    // As in libguestfs, set_trace itself is traced if tracing was on before it.
+    const tracing = this.settings.trace;
+    if (tracing) this.trace(traceCall(entry, call.given, call.options));
+    try {
+      const result = await run();
+      if (tracing && this.settings.trace) this.trace(traceResult(entry, result));
+      return result;
+    } catch (error) {
+      const noted = this.#noted(error, entry.name);
+      if (tracing) this.trace(traceFailure(entry));
+      throw noted;
+    }
+  }
+
+  /** Emit a trace message, or write it to stderr where nobody hears. */
+  trace(text: string): void {
+    const { identifier } = this.settings;
+    const message = identifier === '' ? text : `${identifier}: ${text}`;
+    if (this.events.has('trace')) this.events.emitMessage('trace', message);
+    else writeToStderr(`libguestfs: trace: ${message}`);
+  }
+
+  warn(message: string): void {
+    if (this.events.has('warning')) this.events.emitMessage('warning', message);
+    else if (this.settings.verbose) writeToStderr(`libguestfs: warning: ${message}`);
+  }
+
+  /** A debugging message of the library: an event, or a line on stderr if verbose. */
+  log(message: string): void {
+    if (!this.settings.verbose) return;
+    if (this.events.has('library')) this.events.emitMessage('library', message);
+    else writeToStderr(`libguestfs: ${message}`);
+  }
+
+  #noted(error: unknown, action?: string): unknown {
+    if (!(error instanceof GuestfsError)) return error;
+    if (action !== undefined) {
+      error.action ??= action;
+      if (!error.message.startsWith(`${error.action}: `)) error.message = `${error.action}: ${error.message}`;
+    }
+    this.lastError = error;
+    const handler = this.errorHandler;
+    if (handler !== null) guarded(() => handler(error));
+    return error;
+  }
+
+  #enqueue(
+    run: (token: object) => Promise<unknown>,
+    signal: AbortSignal | undefined,
+    action: string,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const token = {};
+      const job: Job = { run: () => run(token), resolve, reject, token, signal };
+      if (signal?.aborted) {
+        reject(this.#noted(cancelled(action, signal), action));
+        return;
+      }
+      job.onAbort = () => {
+        const at = this.#queue.indexOf(job);
+        if (at >= 0) {
+          this.#queue.splice(at, 1);
+          reject(this.#noted(cancelled(action, signal), action));
+        } else if (this.#running === job) {
+          this.#backend?.cancel();
+        }
+      };
+      signal?.addEventListener('abort', job.onAbort, { once: true });
+      this.#queue.push(job);
+      if (this.#running === undefined) void this.#work();
+    });
+  }
+
+  async #work(): Promise<void> {
+    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+      this.#running = job;
+      try {
+        const value = await job.run();
+        this.#done(job);
+        job.resolve(value);
+      } catch (error) {
+        this.#done(job);
+        job.reject(error);
+      }
+    }
+  }
+
+  #done(job: Job): void {
+    this.#running = undefined;
+    if (job.onAbort !== undefined) job.signal?.removeEventListener('abort', job.onAbort);
+  }
+
+  #runOnHandle(call: PreparedCall): unknown {
+    const implementation = handleActions[call.entry.name];
+    if (implementation === undefined) {
+      throw new UnsupportedError(`${call.entry.name}: this is not part of this version`);
+    }
+    return implementation(this, call.args, call.options);
+  }
+
+  async #runOnDaemon(call: PreparedCall, token: object): Promise<unknown> {
+    const { entry, input, output } = call;
+    this.requireLaunched(entry.name);
+    const opened: { release(): void }[] = [];
+    try {
+      const streams: { input?: FileOrigin; output?: FileTarget } = {};
+      if (input !== undefined) {
+        const stream = openInput(entry, input.name, input.value, token);
+        opened.push(stream);
+        streams.input = stream.end;
+      }
+      if (output !== undefined) {
+        const stream = openOutput(entry, output.name, output.value, token);
+        opened.push(stream);
+        streams.output = stream.end;
+      }
+      return await this.daemonCall(entry.name, call.args, call.options, streams);
+    } finally {
+      for (const stream of opened) stream.release();
+    }
+  }
+
+  /** Run a daemon action for the call that runs now, without queue and trace. */
+  async daemonCall(
+    action: string,
+    args: readonly unknown[],
+    options: Record<string, unknown> = {},
+    streams: Pick<BackendCall, 'input' | 'output'> = {},
+  ): Promise<unknown> {
+    const backend = this.requireLaunched(action);
+    try {
+      return await backend.call({ action, args, options, serial: ++this.#serial, ...streams });
+    } catch (error) {
+      throw this.settings.backend === 'auto' ? forAuto(error) : error;
+    }
+  }
+
+  /** The backend, or EINVAL before launch. */
+  requireLaunched(action: string): Backend {
+    if (this.#state === 'ready' && this.#backend !== undefined) return this.#backend;
+    throw new GuestfsError('EINVAL', `${action}: call launch before this (in guestfish: run)`, { action });
+  }
+
+  /** A backend for actions on host files, launched or not. */
+  async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
+    this.#backend ??= await this.#makeBackend(this);
+    this.onOpen(true);
+    return this.#backend.hostCall(action, args);
+  }
+
+  /** Throws EINVAL unless the handle is still being configured. */
+  requireConfig(action: string): void {
+    if (this.#state === 'config') return;
+    throw new GuestfsError('EINVAL', `${action}: must be called before launch`, { action });
+  }
+
+  async launch(): Promise<void> {
+    if (this.#state !== 'config')
+      throw new GuestfsError('EINVAL', 'launch: the handle has already been launched');
+    if (this.drives.length === 0) {
+      throw new GuestfsError('EINVAL', 'launch: no drive was added, call add_drive before launch');
+    }
+    const started = performance.now();
+    this.log(`launch: program=${this.settings.program}`);
+    this.log(`launch: backend=${this.settings.backend}`);
+    this.log(`launch: ${this.drives.length} drive(s)`);
+    this.#state = 'launching';
+    this.onOpen(true);
+    try {
+      this.#backend ??= await this.#makeBackend(this);
+      await this.#backend.launch({ drives: this.drives.configs(), verbose: this.settings.verbose });
+      this.#state = 'ready';
+    } catch (error) {
+      this.#state = 'config';
+      const backend = this.#backend;
+      this.#backend = undefined;
+      await backend?.kill();
+      throw error;
+    }
+    this.log(`launch: ready after ${(performance.now() - started).toFixed(1)} ms`);
+    this.events.emit('launch_done');
+  }
+
+  /** End the backend; the handle can be configured and launched again, its drives are forgotten. */
+  async shutdown(): Promise<void> {
+    const backend = this.#backend;
+    this.#backend = undefined;
+    this.#state = 'config';
+    try {
+      await backend?.close();
+    } finally {
+      this.drives.clear();
+      this.onOpen(false);
+    }
+  }
+
+  /** Make the running call fail with EINTR; from anywhere, at any time. */
+  cancel(): void {
+    if (this.#running !== undefined) this.#backend?.cancel();
+  }
+
+  /** The backend ended by itself. */
+  backendQuit(outOfMemory: boolean): void {
+    this.#backend = undefined;
+    if (this.#state !== 'closed') this.#state = 'config';
+    this.drives.clear();
+    this.onOpen(false);
+    const handler = this.outOfMemoryHandler;
+    if (outOfMemory && handler !== null) guarded(handler);
+    this.events.emit('subprocess_quit');
+  }
+
+  /** Kill the backend without writing anything through: the running call fails, queued ones too. */
+  async terminate(): Promise<void> {
+    const backend = this.#backend;
+    if (backend === undefined) return;
+    this.#backend = undefined;
+    this.#state = 'config';
+    await backend.kill();
+    this.backendQuit(false);
+  }
+
+  /** Close after the calls that are queued; a second close waits for the first. */
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing;
+    if (isWithinStreamOf(this.#running?.token)) return Promise.reject(this.#noted(wouldWait('close')));
+    const closing = this.#enqueue(() => this.#close(), undefined, 'close') as Promise<void>;
+    this.#closing = closing;
+    return closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.settings.trace) this.trace('close');
+    this.events.emit('close');
+    try {
+      await this.shutdown();
+    } catch (error) {
+      throw this.#noted(error, 'close');
+    } finally {
+      this.#state = 'closed';
+      this.events.clear();
+    }
+  }
+
+  /** parse_environment_list. */
+  parseEnvironment(list: readonly string[]): void {
+    this.settings.parseEnvironment(environmentOf(list));
+  }
+}
+
+/** Actions of the handle that take their place in the queue even when nothing runs: they run for long. */
+function isLong(name: string): boolean {
+  return LONG.has(name);
+}
+const LONG: ReadonlySet<string> = new Set([
+  'launch',
+  'shutdown',
+  'kill_subprocess',
+  'available',
+  'feature_available',
+  'canonical_device_name',
+  'disk_format',
+  'disk_virtual_size',
+  'disk_has_backing_file',
+  'copy_out',
+]);
+
+function countError(entry: ActionEntry, found: number): TypeError {
+  const names = entry.args.map(
+    (parameter) => camelCase(parameter.name) + (isFileParameter(parameter) ? ' (stream)' : ''),
+  );
+  return new TypeError(
+    `${entry.name}: wrong number of arguments: found ${found}, expected ${names.length}` +
+      `${names.length === 0 ? '' : ` (${names.join(', ')})`} and optionally an object with options`,
+  );
+}
+
+function cancelled(action: string, signal: AbortSignal | undefined): GuestfsError {
+  return new GuestfsError('EINTR', `${action}: the call was cancelled`, { action, cause: signal?.reason });
+}
+
+function wouldWait(action: string): GuestfsError {
+  return new GuestfsError(
+    'EDEADLK',
+    `${action}: called from the stream of a call that is still running on this handle; it would wait for itself`,
+    { action },
+  );
+}
+
+/** What `auto` would do next is not there: say so. */
+function forAuto(error: unknown): unknown {
+  if (!(error instanceof UnsupportedError)) return error;
+  const { action, path, device, offset, structure, cause, message } = error;
+  const details = Object.fromEntries(
+    Object.entries({ action, path, device, offset, structure, cause }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+  return new UnsupportedError(
+    `${message} (backend auto: the appliance, which it would turn to, is not part of this version)`,
+    details,
+  );
+}

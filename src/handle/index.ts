@@ -1,0 +1,15 @@
+/** The handle: class Guestfs and what goes with it. */
+export { GuestfsError, CorruptError, UnsupportedError, type ErrorCode } from '../errors/index.ts';
+export type { EventName } from '../actions/events.ts';
+export { actionNames } from '../actions/table.ts';
+export type {
+  AddDriveExtras,
+  CallOptions,
+  CopyOutExtras,
+  DeviceOrPath,
+  FileInput,
+  FileOutput,
+} from './arguments.ts';
+export type { EventCallback, GuestfsEvents, ProgressEvent } from './events.ts';
+export type { GuestfsMethods } from './generated/methods.ts';
+export { Guestfs, type GuestfsOptions } from './guestfs.ts';
