@@ -1,16 +1,23 @@
 import type { BlockDevice } from '../../block/device.ts';
+import { encodeText } from '../../bytes/text.ts';
 import { CorruptError } from '../../errors/index.ts';
 import type { DirEntry } from '../filesystem.ts';
 import type { BlockCache, CachedBlock } from './block-cache.ts';
 import {
   decodeEntries,
   directoryMark,
+  exactName,
+  indexCountOffset,
   searchEntries,
   verifyDirectoryBlock,
   type DirectoryPiece,
+  type NameDecoder,
+  type WantedName,
 } from './directory.ts';
-import { lookupIndexed } from './htree.ts';
-import { I_BLOCK_SIZE, INODE_INDEX } from './layout.ts';
+import { foldedName } from './casefold.ts';
+import { noKeyDecoder, wantedNoKey } from './fscrypt.ts';
+import { DX_ROOT_COUNT, DX_ROOT_VERSION, lookupIndexed } from './htree.ts';
+import { I_BLOCK_SIZE, INODE_CASEFOLD, INODE_ENCRYPT, INODE_INDEX } from './layout.ts';
 import type { BlockMapper, MapSource, Run } from './mapping.ts';
 import type { Geometry } from './superblock.ts';
 
@@ -47,11 +54,12 @@ export class Directories {
   /** Entries in stored order, without `.` and `..`, a chunk of blocks at a time. */
   *entries(file: DirectoryFile): Iterable<DirEntry> {
     const piece: DirectoryPiece = { geometry: this.#geometry, directory: file.number, offset: -1 };
+    const decode = file.flags & INODE_ENCRYPT ? this.#noKeyDecoder(file) : undefined;
     if (file.inline !== undefined) {
       const entries: DirEntry[] = [];
-      decodeEntries(piece, file.inline, 4, I_BLOCK_SIZE, entries);
+      decodeEntries(piece, file.inline, 4, I_BLOCK_SIZE, entries, decode);
       if (file.inline.length > I_BLOCK_SIZE) {
-        decodeEntries(piece, file.inline, I_BLOCK_SIZE, file.inline.length, entries);
+        decodeEntries(piece, file.inline, I_BLOCK_SIZE, file.inline.length, entries, decode);
       }
       yield* entries;
       return;
@@ -65,12 +73,18 @@ export class Directories {
       const blocks = Math.min(run.length, count - logical, perChunk);
       // All of the chunk is decoded before the first entry is handed out: the taker may list other directories,
       // which use the same scratch.
-      yield* this.#chunk(piece, file, run.block, blocks);
+      yield* this.#chunk(piece, file, run.block, blocks, decode);
       logical += blocks;
     }
   }
 
-  #chunk(piece: DirectoryPiece, file: DirectoryFile, block: number, blocks: number): DirEntry[] {
+  #chunk(
+    piece: DirectoryPiece,
+    file: DirectoryFile,
+    block: number,
+    blocks: number,
+    decode: NameDecoder | undefined,
+  ): DirEntry[] {
     const { blockSize, checksums } = this.#geometry;
     if (this.#scratch.length < blocks * blockSize) this.#scratch = new Uint8Array(blocks * blockSize);
     const bytes = this.#scratch;
@@ -80,38 +94,53 @@ export class Directories {
     const indexed = (file.flags & INODE_INDEX) !== 0;
     for (let at = 0; at < blocks * blockSize; at += blockSize) {
       if (checksums) verifyDirectoryBlock(piece, bytes, at, file.source.seed, indexed);
-      decodeEntries(piece, bytes, at, at + blockSize, entries);
+      decodeEntries(piece, bytes, at, at + blockSize, entries, decode);
     }
     return entries;
   }
 
   /** Inode of the entry with this name, or 0. */
-  lookup(file: DirectoryFile, name: Uint8Array): number {
-    if (name.length === 0 || name.length > 255) return 0;
+  lookup(file: DirectoryFile, name: string): number {
+    const wanted = this.#wanted(file, name);
+    if (wanted === undefined) return 0;
     const piece: DirectoryPiece = { geometry: this.#geometry, directory: file.number, offset: -1 };
     if (file.inline !== undefined) {
-      const found = searchEntries(piece, file.inline, 4, I_BLOCK_SIZE, name);
+      const found = searchEntries(piece, file.inline, 4, I_BLOCK_SIZE, wanted);
       if (found !== 0 || file.inline.length === I_BLOCK_SIZE) return found;
-      return searchEntries(piece, file.inline, I_BLOCK_SIZE, file.inline.length, name);
+      return searchEntries(piece, file.inline, I_BLOCK_SIZE, file.inline.length, wanted);
     }
     const count = this.#countBlocks(file);
     const { blockSize } = this.#geometry;
-    if (file.flags & INODE_INDEX && count > 1) {
-      const found = lookupIndexed(
-        this.#geometry,
-        file.number,
-        count,
-        (logical) => this.#block(piece, file, logical),
-        name,
-      );
-      if (found !== undefined) return found;
+    if (file.flags & INODE_INDEX && count > 1 && wanted.hashed.length > 0) {
+      const read = (logical: number): CachedBlock => this.#block(piece, file, logical);
+      const found = lookupIndexed(this.#geometry, file.number, count, read, wanted);
+      if (found !== undefined && (found !== 0 || !wanted.hashIsGuess)) return found;
     }
     for (let logical = 0; logical < count; logical++) {
       const block = this.#block(piece, file, logical);
-      const found = searchEntries(piece, block.bytes, 0, blockSize, name);
+      const found = searchEntries(piece, block.bytes, 0, blockSize, wanted);
       if (found !== 0) return found;
     }
     return 0;
+  }
+
+  /** How this directory compares names; undefined where no entry can have the name. */
+  #wanted(file: DirectoryFile, name: string): WantedName | undefined {
+    if (file.flags & INODE_ENCRYPT) return wantedNoKey(name, () => this.#noKeyDecoder(file));
+    const bytes = encodeText(name);
+    if (bytes.length === 0 || bytes.length > 255) return undefined;
+    return file.flags & INODE_CASEFOLD ? foldedName(name, bytes) : exactName(bytes);
+  }
+
+  #noKeyDecoder(file: DirectoryFile): NameDecoder {
+    let version = this.#geometry.superBlock.s_def_hash_version;
+    if (file.flags & INODE_INDEX && file.inline === undefined) {
+      const piece: DirectoryPiece = { geometry: this.#geometry, directory: file.number, offset: -1 };
+      const root = this.#block(piece, file, 0).bytes;
+      if (indexCountOffset(root, 0, this.#geometry.blockSize) === DX_ROOT_COUNT)
+        version = root[DX_ROOT_VERSION]!;
+    }
+    return noKeyDecoder(this.#geometry, file, version);
   }
 
   #run: Run = { block: 0, length: 0, kind: 'hole' };

@@ -65,6 +65,10 @@ function entryLength(piece: DirectoryPiece, bytes: Uint8Array, at: number, end: 
   return length;
 }
 
+function u32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
 function checkInode(piece: DirectoryPiece, at: number, inode: number): void {
   if (inode > piece.geometry.inodesCount) {
     throw corrupt(piece, at, `entry names inode ${inode}, expected at most ${piece.geometry.inodesCount}`);
@@ -94,8 +98,7 @@ export function decodeEntries(
   const text = decodeName === undefined ? latin1(bytes, start, end) : '';
   for (let at = start; at < end;) {
     const length = entryLength(piece, bytes, at, end);
-    const inode =
-      (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+    const inode = u32(bytes, at);
     if (inode !== 0 && !isDot(bytes, at)) {
       checkInode(piece, at, inode);
       const from = at + NAME_AT;
@@ -122,28 +125,45 @@ export function decodeEntries(
   }
 }
 
-/** Inode of the entry with the name's bytes in `bytes[start, end)`, or 0. */
+/** A name that is looked for. */
+export interface WantedName {
+  /** What its place in a hash tree is computed from; empty where that cannot be known. */
+  readonly hashed: Uint8Array;
+  /** True if the name may be in the tree under another hash, so that not finding it there proves nothing. */
+  readonly hashIsGuess?: boolean;
+  /** True if the stored name `bytes[start, end)` is the wanted one. */
+  matches(bytes: Uint8Array, start: number, end: number): boolean;
+}
+
+/** A name that must be stored byte for byte. */
+export function exactName(name: Uint8Array): WantedName {
+  const wanted = name.length;
+  return {
+    hashed: name,
+    matches(bytes, start, end) {
+      if (end - start !== wanted) return false;
+      let i = 0;
+      while (i < wanted && bytes[start + i] === name[i]) i++;
+      return i === wanted;
+    },
+  };
+}
+
+/** Inode of the wanted entry in `bytes[start, end)`, or 0. */
 export function searchEntries(
   piece: DirectoryPiece,
   bytes: Uint8Array,
   start: number,
   end: number,
-  name: Uint8Array,
+  wanted: WantedName,
 ): number {
-  const wanted = name.length;
   for (let at = start; at < end;) {
     const length = entryLength(piece, bytes, at, end);
-    if (bytes[at + 6] === wanted) {
-      let i = 0;
-      while (i < wanted && bytes[at + NAME_AT + i] === name[i]) i++;
-      if (i === wanted) {
-        const inode =
-          (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
-        if (inode !== 0) {
-          checkInode(piece, at, inode);
-          return inode;
-        }
-      }
+    const inode = u32(bytes, at);
+    const from = at + NAME_AT;
+    if (inode !== 0 && wanted.matches(bytes, from, from + bytes[at + 6]!)) {
+      checkInode(piece, at, inode);
+      return inode;
     }
     at += length;
   }
@@ -154,13 +174,11 @@ export function searchEntries(
 export function indexCountOffset(bytes: Uint8Array, start: number, blockSize: number): number {
   const length = bytes[start + 4]! | (bytes[start + 5]! << 8);
   const whole = blockSize === 65536 ? 65535 : blockSize;
-  const u32 = (at: number): number =>
-    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
-  if (u32(start) === 0 && (length === whole || (blockSize === 65536 && length === 0))) return 8;
+  if (u32(bytes, start) === 0 && (length === whole || (blockSize === 65536 && length === 0))) return 8;
   if (length !== 12) return -1;
   const second = bytes[start + 16]! | (bytes[start + 17]! << 8);
   // Lengths are multiples of 4, so that 64 KiB - 12 is stored as it is.
-  if (second !== blockSize - 12 || u32(start + 0x18) !== 0 || bytes[start + 0x1d] !== 8) return -1;
+  if (second !== blockSize - 12 || u32(bytes, start + 0x18) !== 0 || bytes[start + 0x1d] !== 8) return -1;
   return 0x20;
 }
 
@@ -184,9 +202,7 @@ export function verifyDirectoryBlock(
     }
   }
   const tail = start + blockSize - DIRENT_TAIL_SIZE;
-  const u32 = (at: number): number =>
-    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
-  if (u32(tail) !== 0 || u32(tail + 4) !== 12 + DIRENT_TAIL_TYPE * 0x1000000) {
+  if (u32(bytes, tail) !== 0 || u32(bytes, tail + 4) !== 12 + DIRENT_TAIL_TYPE * 0x1000000) {
     throw new CorruptError(
       'ext4_dir_entry_tail',
       `directory ${piece.directory} has a block without a checksum tail`,
@@ -194,7 +210,7 @@ export function verifyDirectoryBlock(
     );
   }
   const computed = crc32cRaw(seed, bytes, start, tail);
-  const stored = u32(tail + 8);
+  const stored = u32(bytes, tail + 8);
   if (computed !== stored) {
     throw new CorruptError(
       'ext4_dir_entry_tail',

@@ -1,5 +1,5 @@
 import type { BlockDevice, Extent } from '../../block/device.ts';
-import { decodeText, encodeText } from '../../bytes/text.ts';
+import { decodeText } from '../../bytes/text.ts';
 import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import type { DirEntry, FileSystem, OpenFileSystemOptions, Stat, StatFs, Xattr } from '../filesystem.ts';
 import { Attributes } from './attributes.ts';
@@ -7,6 +7,7 @@ import { BlockCache } from './block-cache.ts';
 import { ContentReader } from './content.ts';
 import { Directories } from './directories.ts';
 import { INCOMPAT_64BIT, INCOMPAT_CASEFOLD, INCOMPAT_EA_INODE } from './features.ts';
+import { noKeyTarget } from './fscrypt.ts';
 import { GroupTable } from './groups.ts';
 import { InodeTable, type InodeView } from './inodes.ts';
 import {
@@ -73,7 +74,7 @@ export class Ext4FileSystem implements FileSystem {
 
   lookup(directory: number, name: string): number {
     const file = this.#directory(directory);
-    return this.#directories.lookup(file, encodeText(name));
+    return this.#directories.lookup(file, name);
   }
 
   readdir(directory: number): Iterable<DirEntry> {
@@ -88,7 +89,9 @@ export class Ext4FileSystem implements FileSystem {
   }
 
   stat(inode: number): Stat {
-    return readStat(this.#aim(inode), this.geometry);
+    const stat = readStat(this.#aim(inode), this.geometry);
+    if ((stat.mode & S_IFMT) === S_IFLNK) this.#fixLinkSize(stat);
+    return stat;
   }
 
   read(inode: number, offset: number, into: Uint8Array): number {
@@ -114,7 +117,8 @@ export class Ext4FileSystem implements FileSystem {
   }
 
   readlink(inode: number): string {
-    return decodeText(this.#linkTarget(inode));
+    const target = this.#linkTarget(inode);
+    return this.#open.flags & INODE_ENCRYPT ? noKeyTarget(target) : decodeText(target);
   }
 
   xattrs(inode: number): Xattr[] {
@@ -229,6 +233,14 @@ export class Ext4FileSystem implements FileSystem {
         'ENOKEY',
         `inode ${file.number} is encrypted by the guest (fscrypt), its content needs a key that is not in the image`,
       );
+    }
+  }
+
+  /** Linux gives the length of an encrypted link's target as it shows it. */
+  #fixLinkSize(stat: Stat): void {
+    const inode = this.inodes.aim(stat.inode);
+    if (inode.view.getUint32(inode.base + Inode.i_flags, true) & INODE_ENCRYPT) {
+      stat.size = this.readlink(stat.inode).length;
     }
   }
 

@@ -1,6 +1,5 @@
 /**
- * Directory hashes: a name becomes the 32-bit number that orders a hash tree. The even major hash is given; the minor
- * one only breaks ties in memory.
+ * Directory hashes: a name becomes the 32-bit number that orders a hash tree.
  *
  * The functions are those of the format: a hash of its own ("legacy"), the compression of MD4 (RFC 1320) cut to three
  * rounds of eight steps, and TEA (Wheeler and Needham, "TEA, a tiny encryption algorithm", 16 cycles).
@@ -15,16 +14,33 @@ const UNSIGNED = 3;
 /** The one value that is kept free: it marks the end of a directory. */
 const END_OF_DIRECTORY = 0xfffffffe;
 
+/** A name's place in a hash tree. */
+export interface NameHash {
+  /** What index entries are ordered by; always even. */
+  major: number;
+  /** Breaks ties where Linux keeps entries in memory; never on disk. */
+  minor: number;
+}
+
+/** Bit of `s_flags`: hashes take characters as unsigned. */
+const FLAG_UNSIGNED_HASH = 0x2;
+
+/** The version that a stored one stands for: whether characters are signed is the filesystem's choice. */
+export function hashVersion(stored: number, superBlockFlags: number): number {
+  return stored < UNSIGNED && superBlockFlags & FLAG_UNSIGNED_HASH ? stored + UNSIGNED : stored;
+}
+
 /**
  * Hash of a name, or undefined for a version that is not computed here. `seed` is `s_hash_seed`; all zeroes stand
  * for MD4's initial state.
  */
-export function nameHash(version: number, name: Uint8Array, seed: readonly number[]): number | undefined {
+export function nameHash(version: number, name: Uint8Array, seed: readonly number[]): NameHash | undefined {
   const signed = version < UNSIGNED;
   const kind = signed ? version : version - UNSIGNED;
   let state = [0x67452301, 0xefcdab89 | 0, 0x98badcfe | 0, 0x10325476];
   if (seed.some((word) => word !== 0)) state = seed.map((word) => word | 0);
   let hash: number;
+  let minor = 0;
   switch (kind) {
     case LEGACY:
       hash = legacy(name, signed);
@@ -36,6 +52,7 @@ export function nameHash(version: number, name: Uint8Array, seed: readonly numbe
         halfMd4(state, block);
       }
       hash = state[1]!;
+      minor = state[2]!;
       break;
     }
     case TEA: {
@@ -45,13 +62,14 @@ export function nameHash(version: number, name: Uint8Array, seed: readonly numbe
         tea(state, block);
       }
       hash = state[0]!;
+      minor = state[1]!;
       break;
     }
     default:
       return undefined;
   }
   hash = (hash & ~1) >>> 0;
-  return hash === END_OF_DIRECTORY ? END_OF_DIRECTORY - 2 : hash;
+  return { major: hash === END_OF_DIRECTORY ? END_OF_DIRECTORY - 2 : hash, minor: minor >>> 0 };
 }
 
 function character(name: Uint8Array, at: number, signed: boolean): number {

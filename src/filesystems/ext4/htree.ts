@@ -1,15 +1,17 @@
 import { CorruptError } from '../../errors/index.ts';
 import type { CachedBlock } from './block-cache.ts';
-import { indexCountOffset, searchEntries, type DirectoryPiece } from './directory.ts';
+import { indexCountOffset, searchEntries, type DirectoryPiece, type WantedName } from './directory.ts';
 import { INCOMPAT_LARGEDIR } from './features.ts';
-import { nameHash } from './hash.ts';
+import { hashVersion, nameHash } from './hash.ts';
 import type { Geometry } from './superblock.ts';
+
+/** Offsets in `dx_root`: the limit and count, and the hash version. */
+export const DX_ROOT_COUNT = 0x20;
+export const DX_ROOT_VERSION = 0x1c;
 
 const DX_ENTRY = 8;
 /** Bits of a `dx_entry`'s block number that count. */
 const BLOCK_MASK = 0x0fffffff;
-/** Bit of `s_flags`: hashes take characters as unsigned. */
-const FLAG_UNSIGNED_HASH = 0x2;
 
 /** A place in one level of the tree. */
 interface Frame {
@@ -30,26 +32,22 @@ export function lookupIndexed(
   directory: number,
   blocks: number,
   read: (logical: number) => CachedBlock,
-  name: Uint8Array,
+  wanted: WantedName,
 ): number | undefined {
   const root = read(0);
-  if (indexCountOffset(root.bytes, 0, geometry.blockSize) !== 0x20) return undefined;
-  const version = root.bytes[0x1c]!;
+  if (indexCountOffset(root.bytes, 0, geometry.blockSize) !== DX_ROOT_COUNT) return undefined;
+  const version = root.bytes[DX_ROOT_VERSION]!;
   const levels = root.bytes[0x1e]!;
   const unusedFlags = root.bytes[0x1f]!;
   if (unusedFlags & 1 || levels >= (geometry.incompat & INCOMPAT_LARGEDIR ? 3 : 2)) return undefined;
-  const unsigned = (geometry.superBlock.s_flags & FLAG_UNSIGNED_HASH) !== 0;
-  const hash = nameHash(
-    version <= 2 && unsigned ? version + 3 : version,
-    name,
-    geometry.superBlock.s_hash_seed,
-  );
+  const { s_flags, s_hash_seed } = geometry.superBlock;
+  const hash = nameHash(hashVersion(version, s_flags), wanted.hashed, s_hash_seed)?.major;
   if (hash === undefined) return undefined;
 
   const frames: Frame[] = [];
   let logical = 0;
   for (let level = 0; level <= levels; level++) {
-    const frame = openNode(geometry, directory, read(logical), logical, level === 0 ? 0x20 : 8);
+    const frame = openNode(geometry, directory, read(logical), logical, level === 0 ? DX_ROOT_COUNT : 8);
     frames.push(frame);
     frame.at = lastNotAfter(read(logical).view, frame, hash);
     logical = childOf(directory, blocks, read(frame.logical), frame);
@@ -59,7 +57,7 @@ export function lookupIndexed(
   for (let visited = 0; visited < blocks; visited++) {
     const leaf = read(logical);
     piece.offset = leaf.number * geometry.blockSize;
-    const found = searchEntries(piece, leaf.bytes, 0, geometry.blockSize, name);
+    const found = searchEntries(piece, leaf.bytes, 0, geometry.blockSize, wanted);
     if (found !== 0) return found;
     const next = nextLeaf(geometry, directory, blocks, read, frames, hash);
     if (next === undefined) return 0;

@@ -1,42 +1,92 @@
+import { allocate } from '../../bytes/budget.ts';
+import { divideUp } from '../../bytes/round.ts';
 import type { StatFs } from '../filesystem.ts';
 import * as feature from './features.ts';
-import { groupHasSuper, type GroupTable } from './groups.ts';
+import { groupFirstBlock, groupHasSuper, type GroupTable } from './groups.ts';
 import type { Geometry } from './superblock.ts';
 
 /** Clusters that ext4 keeps back for itself where there are extents: 2 %, at most 4096. */
 const RESERVED_CLUSTERS_CAP = 4096;
 
 /** Blocks that hold no files: what `df` leaves out of the total. */
-export function overheadBlocks(geometry: Geometry, journalSize: () => number): number {
+export function overheadBlocks(geometry: Geometry, groups: GroupTable, journalSize: () => number): number {
   const stored = geometry.superBlock.s_overhead_blocks;
   const bigalloc = geometry.clusterRatio > 1;
   // Old versions of mke2fs stored it wrong with bigalloc: Linux computes it anew then.
   if (stored !== 0 && stored * geometry.clusterRatio <= geometry.blocksCount && !bigalloc) return stored;
-  const { groupsCount, clusterRatio } = geometry;
-  let clusters = Math.floor(geometry.firstDataBlock / clusterRatio);
-  const descBlocks = Math.ceil((groupsCount * geometry.descSize) / geometry.blockSize);
+  const used = bigalloc
+    ? metadataClusters(geometry, groups)
+    : geometry.firstDataBlock + metadataBlocks(geometry);
+  let journal = 0;
+  if (geometry.compat & feature.COMPAT_HAS_JOURNAL && geometry.superBlock.s_journal_inum !== 0) {
+    journal = divideUp(Math.floor(journalSize() / geometry.blockSize), geometry.clusterRatio);
+  }
+  return (used + journal) * geometry.clusterRatio;
+}
+
+/** Blocks of superblocks, descriptors, bitmaps and inode tables, as their number follows from the geometry. */
+function metadataBlocks(geometry: Geometry): number {
+  let blocks = 0;
+  for (let group = 0; group < geometry.groupsCount; group++) {
+    blocks += leadingBlocks(geometry, group) + 2 + tableBlocks(geometry);
+  }
+  return blocks;
+}
+
+function tableBlocks(geometry: Geometry): number {
+  return divideUp(geometry.inodesPerGroup * geometry.inodeSize, geometry.blockSize);
+}
+
+/** Blocks that begin a group: superblock, descriptors and those kept for more of them. */
+function leadingBlocks(geometry: Geometry, group: number): number {
   const perBlock = geometry.blockSize / geometry.descSize;
-  const tableBlocks = Math.ceil((geometry.inodesPerGroup * geometry.inodeSize) / geometry.blockSize);
+  const descBlocks = divideUp(geometry.groupsCount, perBlock);
   const metaBg = (geometry.incompat & feature.INCOMPAT_META_BG) !== 0;
   const firstMeta = metaBg ? geometry.superBlock.s_first_meta_bg : Infinity;
-  let blocks = 0;
-  for (let group = 0; group < groupsCount; group++) {
-    const hasSuper = groupHasSuper(geometry, group);
-    if (hasSuper) blocks++;
-    if (Math.floor(group / perBlock) >= firstMeta) {
-      const within = group % perBlock;
-      if (within === 0 || within === 1 || within === perBlock - 1) blocks++;
-    } else if (hasSuper) {
-      blocks +=
-        (metaBg ? Math.min(firstMeta, descBlocks) : descBlocks) + geometry.superBlock.s_reserved_gdt_blocks;
+  const hasSuper = groupHasSuper(geometry, group);
+  let blocks = hasSuper ? 1 : 0;
+  if (Math.floor(group / perBlock) >= firstMeta) {
+    const within = group % perBlock;
+    if (within === 0 || within === 1 || within === perBlock - 1) blocks++;
+  } else if (hasSuper) {
+    blocks += Math.min(firstMeta, descBlocks) + geometry.superBlock.s_reserved_gdt_blocks;
+  }
+  return blocks;
+}
+
+/** Clusters with metadata in them, each counted once however many structures share it. */
+function metadataClusters(geometry: Geometry, groups: GroupTable): number {
+  const { clusterRatio, groupsCount, firstDataBlock } = geometry;
+  const table = tableBlocks(geometry);
+  const bytes = allocate(groupsCount * 4 * 8, 'the list of metadata clusters of an ext4 filesystem');
+  // Each interval is one number, first cluster times 2^20 plus length, so that they sort as numbers.
+  const intervals = new Float64Array(bytes.buffer);
+  let count = 0;
+  const add = (block: number, length: number): void => {
+    if (length === 0) return;
+    const first = Math.floor((block - firstDataBlock) / clusterRatio);
+    const last = Math.floor((block - firstDataBlock + length - 1) / clusterRatio);
+    intervals[count++] = first * 0x100000 + Math.min(last - first + 1, 0xfffff);
+  };
+  for (let number = 0; number < groupsCount; number++) {
+    const group = groups.get(number);
+    add(groupFirstBlock(geometry, number), leadingBlocks(geometry, number));
+    add(group.blockBitmap, 1);
+    add(group.inodeBitmap, 1);
+    add(group.inodeTable, table);
+  }
+  const sorted = intervals.subarray(0, count).sort();
+  let clusters = 0;
+  let end = 0;
+  for (const interval of sorted) {
+    const first = Math.floor(interval / 0x100000);
+    const stop = first + (interval % 0x100000);
+    if (stop > end) {
+      clusters += stop - Math.max(first, end);
+      end = stop;
     }
-    blocks += 2 + tableBlocks;
   }
-  clusters += Math.ceil(blocks / clusterRatio);
-  if (geometry.compat & feature.COMPAT_HAS_JOURNAL && geometry.superBlock.s_journal_inum !== 0) {
-    clusters += Math.ceil(Math.floor(journalSize() / geometry.blockSize) / clusterRatio);
-  }
-  return clusters * clusterRatio;
+  return clusters;
 }
 
 /** What statvfs(3) gives for the mounted filesystem. Reads every group descriptor. */
@@ -70,13 +120,13 @@ export function readStatFs(
   return {
     bsize: geometry.blockSize,
     frsize: geometry.blockSize,
-    blocks: minix ? blocksCount : blocksCount - overheadBlocks(geometry, journalSize),
+    blocks: minix ? blocksCount : blocksCount - overheadBlocks(geometry, groups, journalSize),
     bfree: free,
     bavail: Math.max(0, free - root - own),
     files: geometry.inodesCount,
     ffree: freeInodes,
     favail: freeInodes,
-    fsid: high * 0x100000000 + low,
+    fsid: (BigInt(high) << 32n) | BigInt(low),
     flag: 0,
     namemax: 255,
   };
