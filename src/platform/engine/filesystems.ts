@@ -53,10 +53,10 @@ export function openFileSystem(request: OpenRequest): FileSystem {
   if (NOT_FILES.test(type)) {
     throw new GuestfsError('EINVAL', `${name} holds ${type}, which is not a filesystem`, { device: name });
   }
-  throw new UnsupportedError(
-    `${name} holds ${type}, which the engine recognises but cannot read; the appliance backend can`,
-    { device: name },
-  );
+  const problem = request.stated === undefined ? `holds ${type}` : `was to be mounted as ${type}`;
+  throw new UnsupportedError(`${name} ${problem}, which the engine cannot read; the appliance backend can`, {
+    device: name,
+  });
 }
 
 function answersFor(format: string, type: string): boolean {

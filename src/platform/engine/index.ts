@@ -1,8 +1,10 @@
 import { GuestfsError } from '../../errors/index.ts';
+import type { LvmDevice } from '../../volumes/lvm2/scan.ts';
 import type { FileTree } from '../../vfs/tree.ts';
 import type { Platform } from '../contract.ts';
 import type { PrivateTree, TreeOpener } from '../inspect-capability.ts';
 import type { EngineConfig } from './config.ts';
+import { partitionDeviceName } from './device-names.ts';
 import { EngineDeviceTable } from './device-table.ts';
 import { Disk } from './disks.ts';
 import { openDrives } from './drives.ts';
@@ -24,7 +26,7 @@ export class EnginePlatform implements Platform, TreeOpener {
 
   constructor(config: EngineConfig) {
     this.#disks = openDrives(config).map((drive) => new Disk(drive, config.warn));
-    this.lvm = new EngineLvm();
+    this.lvm = new EngineLvm(() => this.#physicalVolumeCandidates(), config.warn);
     this.devices = new EngineDeviceTable(
       this.#disks,
       this.lvm,
@@ -50,6 +52,20 @@ export class EnginePlatform implements Platform, TreeOpener {
     return this.mounts.openTree(mountable);
   }
 
+  /** Partitions, and disks that have none: where Linux looks for physical volumes. */
+  #physicalVolumeCandidates(): LvmDevice[] {
+    const candidates: LvmDevice[] = [];
+    for (const disk of this.#disks) {
+      const partitions = disk.partitions();
+      if (partitions.length === 0) candidates.push({ name: disk.name, device: disk.device });
+      for (const { number, kind } of partitions) {
+        if (kind === 'extended') continue;
+        candidates.push({ name: partitionDeviceName(disk.name, number), device: disk.openPartition(number) });
+      }
+    }
+    return candidates;
+  }
+
   #forget(): void {
     this.identify.forget();
     this.lvm.forget();
@@ -61,7 +77,6 @@ export class EnginePlatform implements Platform, TreeOpener {
 
   close(): void {
     this.mounts.unmountAll();
-    this.lvm.close();
     for (const { device } of this.#disks) device.close();
   }
 }
