@@ -28,6 +28,9 @@ export interface CallIO {
 /** An action's implementation as the dispatcher sees it. */
 export type Implementation = (context: ActionContext, ...args: readonly unknown[]) => unknown;
 
+/** Implementations by the names of their actions. */
+export type Implementations = Readonly<Record<string, unknown>>;
+
 /**
  * Takes calls, checks their arguments against the action's record, and runs them on a platform. Synchronous; one
  * call at a time.
@@ -38,7 +41,7 @@ export class Daemon {
   readonly #context: ActionContext;
   readonly #implementations: Readonly<Record<string, Implementation | undefined>>;
 
-  constructor(platform: Platform, hooks: DaemonHooks, actions: object = implementations) {
+  constructor(platform: Platform, hooks: DaemonHooks, actions: Implementations = implementations) {
     this.platform = platform;
     this.#hooks = hooks;
     this.#implementations = actions as Readonly<Record<string, Implementation | undefined>>;

@@ -6,6 +6,7 @@ import { directoryActions } from './actions/directory.ts';
 import { featuresActions } from './actions/features.ts';
 import { identifyActions } from './actions/identify.ts';
 import { initrdActions } from './actions/initrd.ts';
+import { internalActions } from './actions/internal.ts';
 import { lifecycleActions } from './actions/lifecycle.ts';
 import { mdActions } from './actions/md.ts';
 import { mountActions } from './actions/mount.ts';
@@ -27,6 +28,7 @@ export const implementations = {
   ...featuresActions,
   ...identifyActions,
   ...initrdActions,
+  ...internalActions,
   ...lifecycleActions,
   ...mdActions,
   ...mountActions,

@@ -115,7 +115,7 @@ export class EventRegistry {
 
   #emit(event: EventName, payload: unknown[], bytes: Uint8Array, integers: readonly number[]): void {
     const bit = EVENT_BITS[event];
-    for (const [handle, { callback, bits }] of [...this.#registrations]) {
+    for (const [handle, { callback, bits }] of Array.from(this.#registrations)) {
       if ((bits & bit) !== 0) guarded(() => callback(bit, handle, bytes, integers));
     }
     for (const listener of this.#listeners.get(event) ?? []) guarded(() => listener(...payload));

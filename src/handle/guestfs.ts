@@ -5,7 +5,9 @@ import { setHostErrnoTable, type GuestfsError } from '../errors/index.ts';
 import { constants } from 'node:os';
 import { HandleCore, type BackendFactory } from './core.ts';
 import { EVENT_ALL, type EventCallback, type GuestfsEvents, type ProgressEvent } from './events.ts';
+import { GuestFs, type GuestFsPromises } from './fs/guest-fs.ts';
 import { ActionMethods, INVOKE } from './methods.ts';
+import { openGuest, type ImageToOpen, type OpenOptions } from './open.ts';
 import { OlderSetters } from './older-setters.ts';
 import { closeAtExit } from './open-handles.ts';
 
@@ -25,6 +27,9 @@ export interface GuestfsOptions {
   /** MiB of buffers that the worker may have at a time. Default 1024. */
   bufferLimit?: number;
 }
+
+/** Option under which tests give a handle its backend. */
+export const BACKEND: unique symbol = Symbol('backend');
 
 let handles = 0;
 setHostErrnoTable(constants.errno);
@@ -53,11 +58,13 @@ export class Guestfs extends ActionMethods implements AsyncDisposable {
 
   readonly #core: HandleCore;
   readonly #older: OlderSetters;
+  #fs: GuestFsPromises | undefined;
 
   /** Throws GuestfsError EINVAL where an environment variable has a value that makes no sense. */
-  constructor(options: GuestfsOptions = {}) {
+  constructor(options: GuestfsOptions & { [BACKEND]?: BackendFactory } = {}) {
     super();
-    this.#core = new HandleCore(++handles, (core) => makeBackend(core, options));
+    const factory = options[BACKEND] ?? ((core: HandleCore) => makeBackend(core, options));
+    this.#core = new HandleCore(++handles, factory);
     this.#older = new OlderSetters(this.#core.events);
     if (options.closeOnExit !== false) {
       this.#core.onOpen = (open) => closeAtExit(this, open);
@@ -68,6 +75,24 @@ export class Guestfs extends ActionMethods implements AsyncDisposable {
   /** @internal */
   [INVOKE](name: string, args: unknown[]): Promise<unknown> {
     return this.#core.invoke(name, args);
+  }
+
+  /**
+   * A launched handle on images: read-only unless `readonly` is false, with the guest's filesystems mounted if
+   * `inspect` is true. Rejects with ENOENT where no operating system was found, EINVAL where there are several and
+   * no `root` is chosen, and with what adding, launching and mounting reject with.
+   */
+  static open(
+    images: string | ImageToOpen | readonly (string | ImageToOpen)[],
+    options: OpenOptions = {},
+  ): Promise<Guestfs> {
+    return openGuest(new Guestfs(options), images, options);
+  }
+
+  /** The mounted guest in the shape of node:fs/promises. */
+  get fs(): GuestFsPromises {
+    this.#fs ??= new GuestFs(this) as GuestFsPromises;
+    return this.#fs;
   }
 
   /**
@@ -205,17 +230,22 @@ export class Guestfs extends ActionMethods implements AsyncDisposable {
   }
 }
 
-/** The backend that a handle's settings name. Throws ENOTSUP for one that is not built. */
-async function makeBackend(core: HandleCore, options: GuestfsOptions): Promise<Backend> {
-  const { kind } = parseBackend(core.settings.backend);
-  if (kind !== 'engine' && kind !== 'auto') throw backendNotBuilt(core.settings.backend);
-  const events: BackendEvents = {
+/** What a backend tells a handle, handed on to its events and state. */
+export function backendEvents(core: HandleCore): BackendEvents {
+  return {
     warning: (message) => core.warn(message),
     library: (message) => core.log(message),
     progress: (procedure, serial, position, total) =>
       core.events.emitProgress({ procedure, serial, position, total }),
     quit: (outOfMemory) => core.backendQuit(outOfMemory),
   };
+}
+
+/** The backend that a handle's settings name. Throws ENOTSUP for one that is not built. */
+async function makeBackend(core: HandleCore, options: GuestfsOptions): Promise<Backend> {
+  const { kind } = parseBackend(core.settings.backend);
+  if (kind !== 'engine' && kind !== 'auto') throw backendNotBuilt(core.settings.backend);
+  const events = backendEvents(core);
   if (options.thread === 'own') {
     const [{ OwnThreadBackend }, { createEnginePlatform }] = await Promise.all([
       import('../backends/engine/own-thread.ts'),
@@ -229,6 +259,3 @@ async function makeBackend(core: HandleCore, options: GuestfsOptions): Promise<B
     ...(options.bufferLimit === undefined ? {} : { bufferLimit: options.bufferLimit }),
   });
 }
-
-/** A factory for tests: handles whose backends are made by somebody else. */
-export type { BackendFactory };

@@ -10,8 +10,8 @@ interface Invoker {
 
 /** A class whose prototype has a method for every action, each one nothing but its name. */
 function methodsClass(): abstract new () => GuestfsMethods {
-  abstract class ActionMethods {}
-  const prototype = ActionMethods.prototype as Record<string, unknown>;
+  const Methods = function (): void {} as unknown as abstract new () => GuestfsMethods;
+  const prototype = Methods.prototype as Record<string, unknown>;
   const add = (name: string): void => {
     prototype[camelCase(name)] = function method(this: Invoker, ...args: unknown[]): Promise<unknown> {
       return this[INVOKE](name, args);
@@ -19,7 +19,7 @@ function methodsClass(): abstract new () => GuestfsMethods {
   };
   for (const name of actionNames) add(name);
   for (const name of methodAliases().keys()) add(name);
-  return ActionMethods as abstract new () => GuestfsMethods;
+  return Methods;
 }
 
 /** Base of class Guestfs. */

@@ -16,7 +16,7 @@ export function closeAtExit(handle: Closable, isOpen: boolean): void {
   if (listening) return;
   listening = true;
   process.on('beforeExit', () => {
-    for (const one of [...open]) {
+    for (const one of open) {
       open.delete(one);
       // There is nobody left to tell: what failed was reported when it was written.
       one.close().catch(() => undefined);

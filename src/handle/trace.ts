@@ -42,6 +42,7 @@ function quoted(text: string): string {
 }
 
 function escaped(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replace(/[\0-\x1f\x7f-\x9f\udc80-\udcff]/g, (unit) => {
     return ESCAPES[unit] ?? `\\x${(unit.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`;
   });

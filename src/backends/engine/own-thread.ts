@@ -1,3 +1,4 @@
+import type { Implementations } from '../../daemon/daemon.ts';
 import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
 import { drainInto, gather } from './spool.ts';
 import { EngineSession, type CreatePlatform, type SessionCall } from './session.ts';
@@ -12,8 +13,8 @@ export class OwnThreadBackend implements Backend {
   readonly #session: EngineSession;
   readonly #cancelled = new Int32Array(new SharedArrayBuffer(4));
 
-  constructor(createPlatform: CreatePlatform, events: BackendEvents) {
-    this.#session = new EngineSession(createPlatform, events, this.#cancelled);
+  constructor(createPlatform: CreatePlatform, events: BackendEvents, actions?: Implementations) {
+    this.#session = new EngineSession(createPlatform, events, this.#cancelled, actions);
   }
 
   async launch(config: LaunchConfig): Promise<void> {

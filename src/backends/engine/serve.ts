@@ -1,6 +1,7 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { setAllocationMeter } from '../../bytes/budget.ts';
 import { errorToRecord, GuestfsError } from '../../errors/index.ts';
+import type { Implementations } from '../../daemon/daemon.ts';
 import { toGuestfsError } from '../../daemon/failure.ts';
 import type { ClosableSink } from '../io/sink.ts';
 import type { ClosableSource } from '../io/source.ts';
@@ -11,7 +12,7 @@ import { EngineSession, type CreatePlatform, type SessionCall } from './session.
 const METER_STEP = 32 * 1024 * 1024;
 
 /** Be the worker of a handle: answer the requests that come, one after the other, with an engine session. */
-export function serveEngine(createPlatform: CreatePlatform): void {
+export function serveEngine(createPlatform: CreatePlatform, actions?: Implementations): void {
   const port = parentPort;
   if (port === null) throw new GuestfsError('EINVAL', 'the engine worker must be started as a worker thread');
   const { control, bufferLimit } = workerData as WorkerStart;
@@ -27,6 +28,7 @@ export function serveEngine(createPlatform: CreatePlatform): void {
         post({ type: 'progress', procedure, serial, position, total }),
     },
     words.subarray(CONTROL.CANCELLED, CONTROL.CANCELLED + 1),
+    actions,
   );
   port.on('message', (request: Request) => {
     try {

@@ -1,6 +1,6 @@
 import { actionEntry } from '../../actions/table.ts';
 import type { ByteSource } from '../../daemon/context.ts';
-import { Daemon, type CallIO } from '../../daemon/daemon.ts';
+import { Daemon, type CallIO, type Implementations } from '../../daemon/daemon.ts';
 import { toGuestfsError } from '../../daemon/failure.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/contract.ts';
@@ -37,13 +37,23 @@ export class EngineSession {
   readonly #createPlatform: CreatePlatform;
   readonly #events: SessionEvents;
   readonly #cancelled: Int32Array;
+  readonly #actions: Implementations | undefined;
   readonly #meter: ProgressMeter;
   #daemon: Daemon | undefined;
   #procedure = 0;
   #serial = 0;
 
-  /** `cancelled` is one shared word; another value than 0 makes the running call fail with EINTR. */
-  constructor(createPlatform: CreatePlatform, events: SessionEvents, cancelled: Int32Array) {
+  /**
+   * `cancelled` is one shared word; another value than 0 makes the running call fail with EINTR.
+   * `actions` are implementations other than the registry's, for tests.
+   */
+  constructor(
+    createPlatform: CreatePlatform,
+    events: SessionEvents,
+    cancelled: Int32Array,
+    actions?: Implementations,
+  ) {
+    this.#actions = actions;
     this.#createPlatform = createPlatform;
     this.#events = events;
     this.#cancelled = cancelled;
@@ -60,12 +70,16 @@ export class EngineSession {
         drives: config.drives,
         warn: (message) => this.#events.warning(message),
       });
-      this.#daemon = new Daemon(platform, {
-        warn: (message) => this.#events.warning(message),
-        progress: (position, total) => this.#meter.report(position, total),
-        checkCancelled: this.checkCancelled,
-        ...actionLog(),
-      });
+      this.#daemon = new Daemon(
+        platform,
+        {
+          warn: (message) => this.#events.warning(message),
+          progress: (position, total) => this.#meter.report(position, total),
+          checkCancelled: this.checkCancelled,
+          ...actionLog(),
+        },
+        this.#actions,
+      );
       if (config.verbose) {
         const milliseconds = (performance.now() - started).toFixed(1);
         this.#events.library(`launch: engine opened ${config.drives.length} drive(s) in ${milliseconds} ms`);

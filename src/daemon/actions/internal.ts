@@ -1,0 +1,58 @@
+import { GuestfsError } from '../../errors/index.ts';
+import type { ActionContext } from '../context.ts';
+import type { DaemonActions } from '../generated/contract.ts';
+
+const never = new Int32Array(new SharedArrayBuffer(4));
+/** Steps a second of `debug progress`. */
+const STEPS = 10;
+
+/** A call that does nothing but report progress for some seconds: to see what a program makes of it. */
+function reportProgress(context: ActionContext, text: string | undefined): string {
+  const seconds = Number(text ?? '10');
+  if (!(seconds > 0 && seconds <= 3600)) {
+    throw new GuestfsError('EINVAL', `debug progress: '${text}' is no number of seconds from 1 to 3600`);
+  }
+  const total = Math.ceil(seconds * STEPS);
+  for (let position = 0; position < total; position++) {
+    context.checkCancelled();
+    context.progress(position, total);
+    Atomics.wait(never, 0, 0, 1000 / STEPS);
+  }
+  return 'ok';
+}
+
+const commands: Readonly<Record<string, (context: ActionContext, args: readonly string[]) => string>> = {
+  error: (_context, [text]) => {
+    throw new GuestfsError('EIO', text ?? 'debug error');
+  },
+  help: () => `Commands: ${Object.keys(commands).join(' ')}`,
+  mounts: ({ platform }) =>
+    platform.mounts
+      .list()
+      .map(({ mountable, mountpoint, type }) => `${mountable} ${mountpoint} ${type}\n`)
+      .join(''),
+  progress: (context, [seconds]) => reportProgress(context, seconds),
+  warn(context, [text]) {
+    context.warn(text ?? 'debug warn');
+    return 'ok';
+  },
+};
+
+/** For debugging, and for the parts of the package among themselves. */
+export const internalActions = {
+  internal_autosync(context) {
+    context.platform.mounts.unmountAll();
+    context.platform.sync();
+  },
+
+  debug(context, name, args) {
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (command === undefined) {
+      throw new GuestfsError(
+        'EINVAL',
+        `debug: there is no command '${name}', only ${Object.keys(commands).join(' ')}`,
+      );
+    }
+    return command(context, args);
+  },
+} satisfies Partial<DaemonActions>;

@@ -1,0 +1,32 @@
+/**
+ * guestfs: open virtual machine disk images, look inside and change them. The libguestfs API in TypeScript.
+ *
+ * {@link Guestfs} is the handle; {@link Guestfs.open} the short way to a guest's files.
+ */
+export { EVENT_BITS, type EventName } from './actions/events.ts';
+export type * from './actions/generated/structs.ts';
+export { actionNames } from './actions/table.ts';
+export { API_LEVEL, packageVersion } from './actions/version.ts';
+export {
+  CorruptError,
+  GuestfsError,
+  UnsupportedError,
+  type ErrorCode,
+  type ErrorDetails,
+} from './errors/index.ts';
+export type {
+  AddDriveExtras,
+  CallOptions,
+  CopyOutExtras,
+  DeviceOrPath,
+  FileInput,
+  FileOutput,
+} from './handle/arguments.ts';
+export type { EventCallback, GuestfsEvents, ProgressEvent } from './handle/events.ts';
+export type { GuestFsError } from './handle/fs/error.ts';
+export type { GuestFileHandle, ReadFileOptions, ReadStreamOptions } from './handle/fs/file-handle.ts';
+export type { GuestDir, GuestFs, GuestFsPromises, GuestPath, GuestStatFs } from './handle/fs/guest-fs.ts';
+export type { GuestBigIntStats, GuestDirent, GuestStats } from './handle/fs/stats.ts';
+export type { GuestfsMethods } from './handle/generated/methods.ts';
+export { Guestfs, type GuestfsOptions } from './handle/guestfs.ts';
+export type { ImageToOpen, OpenOptions } from './handle/open.ts';
