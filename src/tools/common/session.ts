@@ -1,0 +1,139 @@
+import { ToolError, UsageError } from './usage-error.ts';
+import { UnsupportedError } from '../../errors/index.ts';
+import { createHandle, type Handle, type HandleOptions } from './handle.ts';
+import type { MountPointRequest, SharedOptions } from './request.ts';
+import { Output } from './output.ts';
+import { diskPath } from './uri.ts';
+
+/** Options of `add_drive` beside those of libguestfs. */
+interface DriveOptions {
+  readonly: boolean;
+  format?: string;
+  blocksize?: number;
+  backing?: 'none' | 'folder' | 'any';
+}
+
+/**
+ * A handle with the verbosity, name and disks that were asked for, not launched.
+ *
+ * @throws UnsupportedError for `-d` and remote disks, GuestfsError where a disk cannot be opened.
+ */
+export async function openHandle(
+  tool: string,
+  shared: SharedOptions,
+  options: HandleOptions = { thread: 'own' },
+): Promise<Handle> {
+  if (shared.domain !== undefined) {
+    throw new UnsupportedError(
+      `cannot open the libvirt guest '${shared.domain}': libvirt is not supported; name its disks with -a`,
+    );
+  }
+  const paths = shared.disks.map(({ disk }) => diskPath(disk));
+  const handle = await createHandle(options);
+  try {
+    await handle.setProgram(tool);
+    if (shared.verbose) await handle.setVerbose(true);
+    if (shared.trace) await handle.setTrace(true);
+    await addDisks(handle, shared, paths);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function addDisks(handle: Handle, shared: SharedOptions, paths: readonly string[]): Promise<void> {
+  for (const [at, { format, blocksize, backing }] of shared.disks.entries()) {
+    const options: DriveOptions = { readonly: !shared.writable };
+    if (format !== undefined) options.format = format;
+    if (blocksize !== undefined) options.blocksize = blocksize;
+    if (backing !== undefined) options.backing = backing;
+    await handle.addDrive(paths[at] as string, options);
+  }
+}
+
+/** As {@link openHandle}, launched. */
+export async function openLaunched(tool: string, shared: SharedOptions): Promise<Handle> {
+  if (shared.disks.length === 0 && shared.domain === undefined) {
+    throw new UsageError('no disk was named: give at least one with -a');
+  }
+  const handle = await openHandle(tool, shared);
+  try {
+    await handle.launch();
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** As {@link openLaunched}, with the guest's filesystems (or those of `-m`) mounted. */
+export async function openMounted(tool: string, shared: SharedOptions): Promise<Handle> {
+  const handle = await openLaunched(tool, shared);
+  try {
+    if (shared.mounts.length > 0) await mountRequested(handle, shared.mounts, shared.writable);
+    else await mountInspected(handle, { writable: shared.writable, warn: (line) => warn(tool, line) });
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function warn(tool: string, line: string): void {
+  const err = new Output(2);
+  err.write(`${tool}: ${line}\n`);
+  err.flush();
+}
+
+/** Mount what `-m` asked for, in order. */
+export async function mountRequested(
+  handle: Handle,
+  mounts: readonly MountPointRequest[],
+  writable: boolean,
+): Promise<void> {
+  for (const { device, mountpoint, options, type } of mounts) {
+    const given = options ?? (writable ? '' : 'ro');
+    if (type !== undefined) await handle.mountVfs(given, type, device, mountpoint);
+    else await handle.mountOptions(given, device, mountpoint);
+  }
+}
+
+/** The one operating system of the disks. */
+export async function findOneSystem(handle: Handle): Promise<string> {
+  const roots = await handle.inspectOs();
+  const [root] = roots;
+  if (root === undefined) {
+    throw new ToolError(
+      'no operating system was found on these disks; if they hold filesystems, name them with -m (virt-filesystems lists them)',
+    );
+  }
+  if (roots.length > 1) {
+    throw new ToolError(
+      `these disks hold ${roots.length} operating systems (${roots.join(', ')}); say which filesystems to mount with -m`,
+    );
+  }
+  return root;
+}
+
+/** Mount the one operating system's filesystems as it would mount them; returns its root. */
+export async function mountInspected(
+  handle: Handle,
+  { writable, warn }: { writable: boolean; warn: (line: string) => void },
+): Promise<string> {
+  const root = await findOneSystem(handle);
+  const mountpoints = await handle.inspectGetMountpoints(root);
+  // A parent before what is mounted below it.
+  const ordered = Object.entries(mountpoints).toSorted(([a], [b]) => a.length - b.length);
+  for (const [mountpoint, device] of ordered) {
+    try {
+      await handle.mountOptions(writable ? '' : 'ro', device, mountpoint);
+    } catch (error) {
+      if (mountpoint === '/') throw error;
+      warn(
+        `${device} could not be mounted on ${mountpoint}, going on without it: ${(error as Error).message}`,
+      );
+    }
+  }
+  return root;
+}

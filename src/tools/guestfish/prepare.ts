@@ -1,0 +1,62 @@
+import type { Handle } from '../common/handle.ts';
+import type { SharedOptions } from '../common/request.ts';
+import { mountInspected, mountRequested, openHandle } from '../common/session.ts';
+import { UsageError } from '../common/usage-error.ts';
+
+/** What guestfish's own options ask for. */
+export interface Request {
+  shared: SharedOptions;
+  commandHelp: boolean;
+  csh: boolean;
+  file: string | undefined;
+  inspector: boolean;
+  listen: boolean;
+  listening: boolean;
+  sync: boolean;
+  network: boolean;
+  destPaths: boolean;
+  pipeError: boolean;
+  progressBars: boolean | undefined;
+  remote: { pid: string | undefined } | undefined;
+  /** A disk was named without an option: show what is in it, whatever it is. */
+  open: boolean;
+}
+
+/** A handle with the drives and settings that were asked for. */
+export async function handleFor(request: Request, interactive: boolean): Promise<Handle> {
+  const handle = await openHandle('guestfish', request.shared, { thread: interactive ? 'worker' : 'own' });
+  if (!request.sync) await handle.setAutosync(false);
+  if (request.network) await handle.setNetwork(true);
+  return handle;
+}
+
+/** A handle as {@link handleFor} makes it, launched and with mounts where the options ask for them. */
+export async function prepared(request: Request): Promise<Handle> {
+  const handle = await handleFor(request, false);
+  try {
+    await prepareHandle(handle, request);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Launch and mount where `-i`, `-m` or a bare disk ask for it. Returns lines worth telling a person. */
+export async function prepareHandle(handle: Handle, request: Request): Promise<string[]> {
+  const { shared, inspector, open } = request;
+  const notes: string[] = [];
+  if (!inspector && !open && shared.mounts.length === 0) return notes;
+  if (shared.disks.length === 0) throw new UsageError('-i and -m need a disk: give at least one with -a');
+  await handle.launch();
+  if (open) {
+    const { mountWhatIsThere } = await import('../common/open-mode.ts');
+    const opened = await mountWhatIsThere(handle, shared.writable);
+    return [...opened.notes];
+  }
+  if (inspector) {
+    await mountInspected(handle, { writable: shared.writable, warn: (line) => notes.push(line) });
+  }
+  await mountRequested(handle, shared.mounts, shared.writable);
+  return notes;
+}

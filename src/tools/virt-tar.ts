@@ -1,0 +1,43 @@
+import { UnsupportedError } from '../errors/index.ts';
+import { EXIT } from './common/errors.ts';
+import { fileOutput } from './common/file-output.ts';
+import { readShared } from './common/operands.ts';
+import { runTool } from './common/run.ts';
+import { openMounted } from './common/session.ts';
+import type { ToolSpec } from './common/spec.ts';
+import { UsageError } from './common/usage-error.ts';
+import { virtTarSpec } from './specs/wrappers.ts';
+
+/** virt-tar, the old form of virt-tar-out. */
+export async function main(args: readonly string[], spec: ToolSpec = virtTarSpec): Promise<number> {
+  return runTool(spec, args, async (context) => {
+    let direction: 'out' | 'in' | undefined;
+    let gzip = false;
+    const { shared, operands } = readShared(
+      context,
+      ({ name }) => {
+        if (name === 'gzip') gzip = true;
+        else if (name === 'extract') direction = 'out';
+        else if (name === 'upload') direction = 'in';
+      },
+      2,
+    );
+    if (direction === undefined)
+      throw new UsageError('say what to do: -x packs a directory of the guest, -u unpacks into it');
+    if (direction === 'in') throw new UnsupportedError('-u: unpacking into a guest is not supported yet');
+    const [directory, archive, ...more] = operands;
+    if (directory === undefined || archive === undefined || more.length > 0) {
+      throw new UsageError(
+        'give the disks, a directory of the guest and the archive to write (- is standard output)',
+      );
+    }
+    const handle = await openMounted(spec.name, shared);
+    try {
+      const target = archive === '-' ? await fileOutput(context.out) : archive;
+      await handle.tarOut(directory, target, gzip ? { compress: 'gzip' } : {});
+    } finally {
+      await handle.close();
+    }
+    return EXIT.ok;
+  });
+}
