@@ -57,7 +57,11 @@ export const hfs: Signature = {
 };
 
 const NODE_DESCRIPTOR = 14;
-const BTreeHeader = layout('BTHeaderRec', 106, 'be', { firstLeafNode: u32(10), nodeSize: u16(18) });
+const BTreeHeader = layout('BTHeaderRec', 106, 'be', {
+  leafRecords: u32(6),
+  firstLeafNode: u32(10),
+  nodeSize: u16(18),
+});
 const LEAF_NODE = 0xff;
 const HEADER_NODE = 1;
 
@@ -73,7 +77,7 @@ function catalogLabel(window: Window, start: number, header: ReturnType<typeof V
   if (tree === null || tree[8] !== HEADER_NODE) return '';
   const btree = BTreeHeader.view(tree, NODE_DESCRIPTOR);
   const size = btree.nodeSize;
-  if (size < 512) return '';
+  if (size < 512 || btree.leafRecords === 0) return '';
   let at = btree.firstLeafNode * size;
   for (let i = 0; i < 8; i++) {
     const count = extents.getUint32(i * 8 + 4);
@@ -145,7 +149,7 @@ export const apfs: Signature = {
     const bytes = window.read(0, NxSuperBlock.size);
     if (bytes === null) return null;
     const sb = NxSuperBlock.view(bytes);
-    if (sb.o_type !== 1 || sb.o_subtype !== 0) return null;
+    if (sb.o_type !== 1 || sb.o_subtype !== 0 || sb.nx_block_size !== 4096) return null;
     const tags: Tags = {};
     setUuid(tags, 'UUID', sb.nx_uuid);
     tags['BLOCK_SIZE'] = `${sb.nx_block_size}`;

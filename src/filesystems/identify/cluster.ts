@@ -50,33 +50,6 @@ export const gfs2: Signature = {
 };
 
 const OCFS_MINIMUM = 14000 * 1024;
-const OcfsHeader = layout('ocfs_volume_header', 512, 'le', {
-  minor_version: u32(0),
-  major_version: u32(4),
-  mount: raw(136, 128),
-});
-const OcfsLabel = layout('ocfs_volume_label', 512, 'le', { label: raw(48, 64), vol_id: raw(114, 16) });
-
-/** OCFS, the first. */
-export const ocfs: Signature = {
-  type: 'ocfs',
-  usage: 'filesystem',
-  minimumSize: OCFS_MINIMUM,
-  magics: [{ at: 8, bytes: 'OracleCFS' }],
-  probe(window) {
-    const header = OcfsHeader.view(window.read(0, 512)!);
-    const label = OcfsLabel.view(window.read(512, 512)!);
-    const tags: Tags = {};
-    if (header.major_version === 1) tags['SEC_TYPE'] = 'ocfs1';
-    else if (header.major_version >= 9) tags['SEC_TYPE'] = 'ntocfs';
-    setText(tags, 'LABEL', fieldText(label.label));
-    setText(tags, 'MOUNT', fieldText(header.mount));
-    setUuid(tags, 'UUID', label.vol_id);
-    tags['VERSION'] = `${header.major_version}.${header.minor_version}`;
-    return tags;
-  },
-};
-
 const Ocfs2SuperBlock = layout('ocfs2_super_block', 352, 'le', {
   s_major_rev_level: u16(192),
   s_minor_rev_level: u16(194),
@@ -105,7 +78,7 @@ export const ocfs2: Signature = {
 /** A disk of Oracle's ASM. */
 export const oracleasm: Signature = {
   type: 'oracleasm',
-  usage: 'other',
+  usage: 'filesystem',
   magics: [{ at: 32, bytes: 'ORCLDISK' }],
   probe(window) {
     const tags: Tags = {};

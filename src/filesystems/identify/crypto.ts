@@ -1,4 +1,4 @@
-import { layout, bits64, raw, u16 } from '../../bytes/layout.ts';
+import { bits64, i32, layout, raw, u16 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText } from './text.ts';
 import { matches, type Window } from './window.ts';
@@ -9,7 +9,6 @@ const LuksHeader = layout('luks_phdr', 512, 'be', {
   label: raw(24, 48),
   uuid: raw(168, 40),
   subsystem: raw(208, 48),
-  hdr_offset: bits64(256),
 });
 
 /** Where a LUKS2 header has its second copy, depending on its size. */
@@ -18,7 +17,7 @@ const LUKS2_SECONDARY = [0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x1
 function luksTags(bytes: Uint8Array): Tags {
   const header = LuksHeader.view(bytes);
   const tags: Tags = { VERSION: `${header.version}` };
-  setText(tags, 'UUID', fieldText(header.uuid));
+  if (header.version === 1 || header.version === 2) setText(tags, 'UUID', fieldText(header.uuid));
   if (header.version === 2) {
     setText(tags, 'LABEL', fieldText(header.label));
     setText(tags, 'SUBSYSTEM', fieldText(header.subsystem));
@@ -27,18 +26,14 @@ function luksTags(bytes: Uint8Array): Tags {
 }
 
 function probeLuks(window: Window): Tags | null {
-  const primary = window.read(0, LuksHeader.size);
-  if (primary === null) return null;
-  if (matches(primary, 0, 'LUKS\xba\xbe')) {
-    const version = LuksHeader.view(primary).version;
-    return version === 1 || version === 2 ? luksTags(primary) : null;
+  if (window.has(0, 'LUKS\xba\xbe')) {
+    const primary = window.read(0, LuksHeader.size);
+    return primary === null ? null : luksTags(primary);
   }
   for (const offset of LUKS2_SECONDARY) {
-    const bytes = window.read(offset, LuksHeader.size);
-    if (bytes === null) return null;
-    if (!matches(bytes, 0, 'SKUL\xba\xbe')) continue;
-    const header = LuksHeader.view(bytes);
-    if (header.version === 2 && header.hdr_offset === BigInt(offset)) return luksTags(bytes);
+    if (!window.has(offset, 'SKUL\xba\xbe')) continue;
+    const secondary = window.read(offset, LuksHeader.size);
+    return secondary === null ? null : luksTags(secondary);
   }
   return null;
 }
@@ -50,13 +45,17 @@ export const luks: Signature = {
   probe: probeLuks,
 };
 
-const BITLOCKER_GUID = '\x3b\xd6\x67\x49\x29\x2e\xd8\x4a\x83\x99\xf6\xa3\x39\xe3\xd0\x01';
-const Windows7Header = layout('bde_header_win7', 512, 'le', { fve_metadata_offset: bits64(176) });
-const ToGoHeader = layout('bde_header_togo', 512, 'le', {
-  guid: raw(424, 16),
-  fve_metadata_offset: bits64(440),
+const Windows7Header = layout('bde_header_win7', 512, 'le', {
+  volume_serial: i32(67),
+  fve_metadata_offset: bits64(176),
 });
+const ToGoHeader = layout('bde_header_togo', 512, 'le', { fve_metadata_offset: bits64(440) });
 const FveMetadata = layout('fve_metadata', 12, 'le', { signature: raw(0, 8), version: u16(10) });
+
+/** blkid prints the serial number as a signed number of 16 places. */
+function serialNumber(value: number): string {
+  return value < 0 ? `-${`${-value}`.padStart(15, '0')}` : `${value}`.padStart(16, '0');
+}
 
 /** A BitLocker volume of Vista, of Windows 7 and later, or on removable media. */
 export const bitLocker: Signature = {
@@ -67,20 +66,18 @@ export const bitLocker: Signature = {
     { at: 0, bytes: '\xeb\x58\x90-FVE-FS-' },
     { at: 0, bytes: '\xeb\x58\x90MSWIN4.1' },
   ],
-  probe(window, magic) {
+  probe(window, magic): Tags | null {
     const bytes = window.read(0, 512)!;
     if (magic!.bytes.startsWith('\xeb\x52')) return {};
-    let offset: bigint;
-    if (magic!.bytes.endsWith('MSWIN4.1')) {
-      const header = ToGoHeader.view(bytes);
-      if (!matches(header.guid, 0, BITLOCKER_GUID)) return null;
-      offset = header.fve_metadata_offset;
-    } else {
-      offset = Windows7Header.view(bytes).fve_metadata_offset;
-    }
-    if (offset === 0n) return null;
-    const block = window.read(Number(offset), FveMetadata.size);
+    // FAT volumes of Windows 98 begin like those on removable media: the metadata block tells them apart.
+    const toGo = magic!.bytes.endsWith('MSWIN4.1');
+    const header = Windows7Header.view(bytes);
+    const offset = toGo ? ToGoHeader.view(bytes).fve_metadata_offset : header.fve_metadata_offset;
+    const block = offset === 0n ? null : window.read(Number(offset), FveMetadata.size);
     if (block === null || !matches(block, 0, '-FVE-FS-')) return null;
-    return { VERSION: `${FveMetadata.view(block).version}` };
+    const tags: Tags = {};
+    if (!toGo) tags['UUID'] = serialNumber(header.volume_serial);
+    tags['VERSION'] = `${FveMetadata.view(block).version}`;
+    return tags;
   },
 };

@@ -1,4 +1,3 @@
-import { crc32cRaw } from '../../bytes/crc32c.ts';
 import { layout, raw, u16, u32 } from '../../bytes/layout.ts';
 import { uuidText } from '../../bytes/guid.ts';
 import type { Signature, Tags } from './signature.ts';
@@ -17,7 +16,6 @@ const SuperBlock = layout('ext4_super_block', 1024, 'le', {
   s_volume_name: raw(120, 16),
   s_journal_uuid: raw(208, 16),
   s_flags: u32(352),
-  s_checksum: u32(1020),
 });
 
 const COMPAT_HAS_JOURNAL = 0x4;
@@ -27,7 +25,6 @@ const INCOMPAT_JOURNAL_DEV = 0x8;
 const INCOMPAT_META_BG = 0x10;
 /** sparse_super, large_file, btree_dir. */
 const RO_COMPAT_OLD = 0x1 | 0x2 | 0x4;
-const RO_COMPAT_METADATA_CSUM = 0x400;
 const FLAG_TEST_FILESYS = 0x4;
 const INCOMPAT_EXT2 = INCOMPAT_FILETYPE | INCOMPAT_META_BG;
 const INCOMPAT_EXT3 = INCOMPAT_EXT2 | INCOMPAT_RECOVER;
@@ -69,9 +66,6 @@ function probe(window: Window, fits: (features: Features) => boolean): Tags | nu
     flags: sb.s_flags,
   };
   if (!fits(features)) return null;
-  if ((features.roCompat & RO_COMPAT_METADATA_CSUM) !== 0) {
-    if (crc32cRaw(0xffffffff, bytes, 0, 1020) !== sb.s_checksum) return null;
-  }
   const tags: Tags = {};
   setText(tags, 'LABEL', fieldText(sb.s_volume_name));
   setUuid(tags, 'UUID', sb.s_uuid);

@@ -88,7 +88,7 @@ function probe(window: Window, magic: Magic | undefined, options: IdentifyOption
   const clusters = Math.floor((total - (bpb.BPB_RsvdSecCnt + fatSectors + rootSectors)) / bpb.BPB_SecPerClus);
   const fat32 = bpb.BPB_FATSz16 === 0 && bpb.BPB_FATSz32 !== 0;
   const maximum = fat32 ? MAXIMUM_FAT32 : clusters > MAXIMUM_FAT12 ? MAXIMUM_FAT16 : MAXIMUM_FAT12;
-  if (clusters > maximum) return null;
+  if (clusters < 0 || clusters > maximum) return null;
   if (options.wholeDisk && hasPartition(bytes)) return null;
 
   const tags: Tags = {};

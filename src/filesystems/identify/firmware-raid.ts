@@ -48,7 +48,7 @@ export const intel: Signature = {
     const magic = 'Intel Raid ISM Cfg Sig. ';
     const bytes = lastSectors(window, Math.floor(1024 / window.sectorSize) * (window.sectorSize / 512), 48);
     if (bytes === null || !matches(bytes, 0, magic)) return null;
-    return { VERSION: fieldText(bytes.subarray(magic.length, magic.length + 6)) };
+    return { VERSION: fieldText(bytes.subarray(magic.length, magic.length + 24)) };
   },
 };
 
@@ -85,9 +85,9 @@ export const via: Signature = {
 
 const SiliconMetadata = layout('silicon_metadata', 512, 'le', {
   magic: u32(96),
-  disk_number: u8(121),
-  minor_ver: u16(284),
-  major_ver: u16(286),
+  minor_ver: u16(264),
+  major_ver: u16(266),
+  disk_number: u8(278),
   checksum1: u16(318),
 });
 
@@ -107,7 +107,7 @@ export const silicon: Signature = {
   },
 };
 
-const NvidiaMetadata = layout('nv_metadata', 18, 'le', { size: u32(8), chksum: u32(12), version: u16(16) });
+const NvidiaMetadata = layout('nv_metadata', 18, 'le', { version: u16(16) });
 
 /** NVIDIA: in the last sector but one. */
 export const nvidia: Signature = {
@@ -116,14 +116,7 @@ export const nvidia: Signature = {
   probe(window) {
     const bytes = lastSectors(window, 2, NvidiaMetadata.size);
     if (bytes === null || !matches(bytes, 0, 'NVIDIA')) return null;
-    const meta = NvidiaMetadata.view(bytes);
-    // `size` counts 32-bit words; all of them, the checksum among them, sum to the constant that it was set for.
-    const words = lastSectors(window, 2, Math.min(meta.size * 4, 1024));
-    if (words === null || meta.size < 4 || meta.size * 4 > 1024) return null;
-    const view = new DataView(words.buffer, words.byteOffset, words.byteLength);
-    let sum = meta.chksum;
-    for (let i = 0; i < meta.size; i++) sum = (sum + view.getUint32(i * 4, true)) >>> 0;
-    return sum === meta.chksum ? { VERSION: `${meta.version}` } : null;
+    return { VERSION: `${NvidiaMetadata.view(bytes).version}` };
   },
 };
 
@@ -169,14 +162,13 @@ export const adaptec: Signature = {
   probe(window) {
     const bytes = lastSectors(window, 1, 512);
     if (bytes === null || !matches(bytes, 256, 'DPTM') || !matches(bytes, 0, '\x37\xfc\x4d\x1e')) return null;
-    return { VERSION: `${bytes[68]!}` };
+    return { VERSION: `${bytes[63]!}` };
   },
 };
 
 const JmicronMetadata = layout('jm_metadata', 128, 'le', {
   version_minor: u8(2),
   version_major: u8(3),
-  mode: u8(48),
 });
 
 /** JMicron. */
@@ -190,7 +182,7 @@ export const jmicron: Signature = {
     let sum = 0;
     for (let i = 0; i < 128; i += 2) sum += bytes[i]! | (bytes[i + 1]! << 8);
     sum &= 0xffff;
-    if ((sum !== 0 && sum !== 1) || meta.mode > 5) return null;
+    if (sum !== 0 && sum !== 1) return null;
     return { VERSION: `${meta.version_major}.${meta.version_minor}` };
   },
 };

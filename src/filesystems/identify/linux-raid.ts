@@ -13,6 +13,7 @@ const fields090 = {
   minor_version: u32(8),
   patch_version: u32(12),
   set_uuid0: u32(20),
+  size: u32(32),
   set_uuid1: u32(52),
   set_uuid2: u32(56),
   set_uuid3: u32(60),
@@ -37,6 +38,8 @@ function probe090(window: Window, options: IdentifyOptions): Tags | null {
   let sb = SuperBlock090.view(bytes);
   if (sb.md_magic !== MAGIC) sb = SuperBlock090BigEndian.view(bytes);
   if (sb.md_magic !== MAGIC || sb.major_version !== 0) return null;
+  // `size` is what the array uses of this member, in KiB.
+  if (sb.size * 1024 > offset) return null;
   // At the end of a disk's last partition it is at the end of the disk as well.
   if (options.wholeDisk && options.insidePartition?.(offset, 4096)) return null;
   const uuid = new Uint8Array(16);

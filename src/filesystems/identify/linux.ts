@@ -152,7 +152,7 @@ export const reiserfs: Signature = {
 };
 
 const Reiser4Master = layout('reiser4_master_sb', 60, 'le', {
-  blocksize: u16(18),
+  blocksize_high: u8(19),
   uuid: raw(20, 16),
   label: raw(36, 16),
 });
@@ -169,7 +169,7 @@ export const reiser4: Signature = {
     setText(tags, 'LABEL', fieldText(master.label));
     setUuid(tags, 'UUID', master.uuid);
     tags['VERSION'] = '4';
-    tags['BLOCK_SIZE'] = `${master.blocksize}`;
+    tags['BLOCK_SIZE'] = `${master.blocksize_high * 256}`;
     return tags;
   },
 };
@@ -204,8 +204,8 @@ export const jfs: Signature = {
 
 const ZonefsSuper = layout('zonefs_super', 4096, 'le', {
   s_crc: u32(4),
-  s_label: raw(8, 64),
-  s_uuid: raw(72, 16),
+  s_label: raw(8, 32),
+  s_uuid: raw(40, 16),
 });
 
 /** Zonefs. */
@@ -273,117 +273,33 @@ export const erofs: Signature = {
   },
 };
 
-const SquashfsSuperBlock = layout('squashfs_super_block', 32, 'le', { s_major: u16(28), s_minor: u16(30) });
-const SquashfsSuperBlockBigEndian = layout('squashfs_super_block', 32, 'be', {
-  s_major: u16(28),
-  s_minor: u16(30),
-});
+const squashfsFields = { s_major: u16(28), s_minor: u16(30) };
+const SquashfsSuperBlock = layout('squashfs_super_block', 32, 'le', squashfsFields);
+const SquashfsSuperBlockBigEndian = layout('squashfs_super_block', 32, 'be', squashfsFields);
+const SQUASHFS_MAGIC = { at: 0, bytes: 'hsqs' };
 
-function squashfsMember(type: string, fits: (major: number) => boolean): Signature {
-  return {
-    type,
-    usage: 'filesystem',
-    magics: [
-      { at: 0, bytes: 'sqsh' },
-      { at: 0, bytes: 'hsqs' },
-    ],
-    probe(window, magic) {
-      const bytes = window.read(0, 32);
-      if (bytes === null) return null;
-      const sb = (magic!.bytes === 'sqsh' ? SquashfsSuperBlockBigEndian : SquashfsSuperBlock).view(bytes);
-      return fits(sb.s_major) ? { VERSION: `${sb.s_major}.${sb.s_minor}` } : null;
-    },
-  };
-}
-
-/** Squashfs as the kernel reads it. */
-export const squashfs = squashfsMember('squashfs', (major) => major >= 4);
-
-/** Squashfs 3 and older. */
-export const squashfs3 = squashfsMember('squashfs3', (major) => major <= 3);
-
-const MinixSuperBlock = layout('minix_super_block', 32, 'le', {
-  s_ninodes: u16(0),
-  s_nzones: u16(2),
-  s_imap_blocks: u16(4),
-  s_zmap_blocks: u16(6),
-  s_firstdatazone: u16(8),
-  s_log_zone_size: u16(10),
-  s_zones: u32(20),
-});
-const fields = MinixSuperBlock.fields;
-const MinixSuperBlockBigEndian = layout('minix_super_block', 32, 'be', fields);
-const fields3 = {
-  s_ninodes: u32(0),
-  s_imap_blocks: u16(6),
-  s_zmap_blocks: u16(8),
-  s_firstdatazone: u16(10),
-  s_log_zone_size: u16(12),
-  s_zones: u32(20),
-  s_blocksize: u16(28),
-};
-const Minix3SuperBlock = layout('minix3_super_block', 32, 'le', fields3);
-const Minix3SuperBlockBigEndian = layout('minix3_super_block', 32, 'be', fields3);
-
-/** Minix 1, 2 and 3, of either byte order. */
-export const minix: Signature = {
-  type: 'minix',
+/** Squashfs as the kernel reads it: version 4, little-endian. */
+export const squashfs: Signature = {
+  type: 'squashfs',
   usage: 'filesystem',
-  magics: [
-    { at: 1024 + 16, bytes: '\x7f\x13' },
-    { at: 1024 + 16, bytes: '\x8f\x13' },
-    { at: 1024 + 16, bytes: '\x13\x7f' },
-    { at: 1024 + 16, bytes: '\x13\x8f' },
-    { at: 1024 + 16, bytes: '\x68\x24' },
-    { at: 1024 + 16, bytes: '\x78\x24' },
-    { at: 1024 + 16, bytes: '\x24\x68' },
-    { at: 1024 + 16, bytes: '\x24\x78' },
-    { at: 1024 + 24, bytes: '\x5a\x4d' },
-    { at: 1024 + 24, bytes: '\x4d\x5a' },
-  ],
-  probe(window, magic) {
-    const bytes = window.read(1024, 32);
+  magics: [SQUASHFS_MAGIC],
+  probe(window) {
+    const bytes = window.read(0, SquashfsSuperBlock.size);
     if (bytes === null) return null;
-    const name = magic!.bytes;
-    const version = magic!.at === 1024 + 24 ? 3 : /[\x24]/.test(name) ? 2 : 1;
-    const big = name[0] === '\x13' || name[0] === '\x24' || name[0] === '\x4d';
-    let sb: {
-      inodes: number;
-      zones: number;
-      imap: number;
-      zmap: number;
-      first: number;
-      log: number;
-      block: number;
-    };
-    if (version === 3) {
-      const v = (big ? Minix3SuperBlockBigEndian : Minix3SuperBlock).view(bytes);
-      sb = {
-        inodes: v.s_ninodes,
-        zones: v.s_zones,
-        imap: v.s_imap_blocks,
-        zmap: v.s_zmap_blocks,
-        first: v.s_firstdatazone,
-        log: v.s_log_zone_size,
-        block: v.s_blocksize,
-      };
-    } else {
-      const v = (big ? MinixSuperBlockBigEndian : MinixSuperBlock).view(bytes);
-      sb = {
-        inodes: v.s_ninodes,
-        zones: version === 1 ? v.s_nzones : v.s_zones,
-        imap: v.s_imap_blocks,
-        zmap: v.s_zmap_blocks,
-        first: v.s_firstdatazone,
-        log: v.s_log_zone_size,
-        block: 1024,
-      };
-    }
-    if (sb.log !== 0 || sb.inodes === 0 || sb.inodes === 0xffffffff) return null;
-    if (sb.imap * sb.block * 8 < sb.inodes + 1) return null;
-    if (sb.first > sb.zones || sb.zmap * sb.block * 8 < sb.zones - sb.first + 1) return null;
-    // Some ext superblocks happen to look like this one.
-    if (window.has(1024 + 56, '\x53\xef')) return null;
-    return { VERSION: `${version}`, BLOCK_SIZE: `${sb.block}` };
+    const sb = SquashfsSuperBlock.view(bytes);
+    return sb.s_major < 4 ? null : { VERSION: `${sb.s_major}.${sb.s_minor}` };
+  },
+};
+
+/** Squashfs 3 and older, of either byte order. */
+export const squashfs3: Signature = {
+  type: 'squashfs3',
+  usage: 'filesystem',
+  magics: [{ at: 0, bytes: 'sqsh' }, SQUASHFS_MAGIC],
+  probe(window, magic) {
+    const bytes = window.read(0, SquashfsSuperBlock.size);
+    if (bytes === null) return null;
+    const sb = (magic === SQUASHFS_MAGIC ? SquashfsSuperBlock : SquashfsSuperBlockBigEndian).view(bytes);
+    return sb.s_major > 3 ? null : { VERSION: `${sb.s_major}.${sb.s_minor}`, BLOCK_SIZE: '1024' };
   },
 };

@@ -5,8 +5,10 @@ import * as ext from './ext.ts';
 import * as fat from './fat.ts';
 import * as firmware from './firmware-raid.ts';
 import * as linux from './linux.ts';
+import { minix } from './minix.ts';
 import * as raid from './linux-raid.ts';
-import * as optical from './optical.ts';
+import { iso9660 } from './iso9660.ts';
+import { udf } from './udf.ts';
 import type { Signature } from './signature.ts';
 import * as small from './small.ts';
 import * as swap from './swap.ts';
@@ -38,7 +40,6 @@ export const SIGNATURES: readonly Signature[] = [
   managers.ceph,
   // DRBD's metadata is at the end of what is a file system from the start.
   managers.drbd,
-  managers.drbdManage,
   managers.drbdProxy,
   // Volume managers and encryption: nothing behind them counts.
   managers.lvm2,
@@ -70,8 +71,8 @@ export const SIGNATURES: readonly Signature[] = [
   linux.reiser4,
   linux.jfs,
   // A disc that is both is reported as UDF.
-  optical.udf,
-  optical.iso9660,
+  udf,
+  iso9660,
   zfs.zfs,
   // HFS Plus may be embedded in HFS: before it.
   apple.hfsplus,
@@ -82,15 +83,15 @@ export const SIGNATURES: readonly Signature[] = [
   windows.refs,
   small.cramfs,
   small.romfs,
-  linux.minix,
+  minix,
   cluster.gfs,
   cluster.gfs2,
-  cluster.ocfs,
   cluster.ocfs2,
   cluster.oracleasm,
   unix.vxfs,
   linux.squashfs,
   linux.squashfs3,
+  small.nss,
   linux.btrfs,
   small.ubifs,
   small.bfs,

@@ -1,17 +1,10 @@
-import { crc32Raw } from '../../bytes/crc32.ts';
-import { layout, raw, u32 } from '../../bytes/layout.ts';
+import { i32, layout, raw, u16 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
-import { fieldText, setText } from './text.ts';
-import { matches } from './window.ts';
+import { fieldText, setText, setUuid } from './text.ts';
 
-/** Larger cramfs images are believed without their checksum; the format ends at 272 MiB. */
-const CRAMFS_CHECKED = 32 * 1024 * 1024;
+const CramfsSuper = layout('cramfs_super', 76, 'le', { name: raw(48, 16) });
 
-const cramfsFields = { size: u32(4), flags: u32(8), fsid_crc: u32(32), name: raw(48, 16) };
-const CramfsSuper = layout('cramfs_super', 76, 'le', cramfsFields);
-const CramfsSuperBigEndian = layout('cramfs_super', 76, 'be', cramfsFields);
-
-/** Cramfs; version 2 has a checksum over the whole image. */
+/** Cramfs of either byte order. Its checksum covers the whole image and is not looked at. */
 export const cramfs: Signature = {
   type: 'cramfs',
   usage: 'filesystem',
@@ -19,23 +12,11 @@ export const cramfs: Signature = {
     { at: 0, bytes: '\x45\x3d\xcd\x28' },
     { at: 0, bytes: '\x28\xcd\x3d\x45' },
   ],
-  probe(window, magic) {
+  probe(window) {
     const bytes = window.read(0, CramfsSuper.size);
-    if (bytes === null || !matches(bytes, 16, 'Compressed ROMFS')) return null;
-    const sb = (magic!.bytes[0] === '\x45' ? CramfsSuper : CramfsSuperBigEndian).view(bytes);
-    if ((sb.flags & 1) !== 0) {
-      if (sb.size < 76 || sb.size > window.size) return null;
-      if (sb.size <= CRAMFS_CHECKED) {
-        const image = window.read(0, sb.size);
-        if (image === null) return null;
-        let crc = crc32Raw(0xffffffff, image, 0, 32);
-        crc = crc32Raw(crc, new Uint8Array(4));
-        crc = ~crc32Raw(crc, image, 36, sb.size) >>> 0;
-        if (crc !== sb.fsid_crc) return null;
-      }
-    }
+    if (bytes === null) return null;
     const tags: Tags = {};
-    setText(tags, 'LABEL', fieldText(sb.name));
+    setText(tags, 'LABEL', fieldText(CramfsSuper.view(bytes).name));
     return tags;
   },
 };
@@ -48,6 +29,7 @@ export const romfs: Signature = {
   probe(window) {
     const tags: Tags = {};
     setText(tags, 'LABEL', fieldText(window.read(16, 16)!));
+    tags['BLOCK_SIZE'] = '1024';
     return tags;
   },
 };
@@ -59,8 +41,13 @@ export const bfs: Signature = {
   magics: [{ at: 0, bytes: '\xce\xfa\xad\x1b' }],
 };
 
+const UbifsSuperBlock = layout('ubifs_sb_node', 4096, 'le', {
+  fmt_version: i32(80),
+  uuid: raw(108, 16),
+  ro_compat_version: i32(124),
+});
+
 /** UBIFS, on a UBI volume. */
-const UbifsSuperBlock = layout('ubifs_sb_node', 4096, 'le', { fmt_version: u32(80), uuid: raw(108, 16) });
 export const ubifs: Signature = {
   type: 'ubifs',
   usage: 'filesystem',
@@ -68,6 +55,28 @@ export const ubifs: Signature = {
   probe(window) {
     const bytes = window.read(0, UbifsSuperBlock.size);
     if (bytes === null) return null;
-    return { VERSION: `w${UbifsSuperBlock.view(bytes).fmt_version}r0` };
+    const sb = UbifsSuperBlock.view(bytes);
+    const tags: Tags = {};
+    setUuid(tags, 'UUID', sb.uuid);
+    tags['VERSION'] = `w${sb.fmt_version}r${sb.ro_compat_version}`;
+    return tags;
+  },
+};
+
+const NssSuperBlock = layout('nss_sb', 364, 'le', { major: u16(8), minor: u16(10), uuid: raw(348, 16) });
+
+/** NSS of Novell. */
+export const nss: Signature = {
+  type: 'nss',
+  usage: 'filesystem',
+  magics: [{ at: 4096, bytes: 'SPB5' }],
+  probe(window) {
+    const bytes = window.read(4096, NssSuperBlock.size);
+    if (bytes === null) return null;
+    const sb = NssSuperBlock.view(bytes);
+    const tags: Tags = {};
+    setUuid(tags, 'UUID', sb.uuid);
+    tags['VERSION'] = `${sb.major}.${sb.minor}`;
+    return tags;
   },
 };

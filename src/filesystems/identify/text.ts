@@ -22,7 +22,12 @@ export function utf16Text(bytes: Uint8Array, littleEndian: boolean): string {
     if (unit === 0) break;
     text += String.fromCharCode(unit);
   }
-  return text.toWellFormed().replace(/[ \t-\r]+$/, '');
+  return wellFormed(text).replace(/[ \t-\r]+$/, '');
+}
+
+/** `text` with surrogates that have no partner replaced, so that none is taken for an escaped byte. */
+export function wellFormed(text: string): string {
+  return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd');
 }
 
 /** Set a tag unless its text is empty. */

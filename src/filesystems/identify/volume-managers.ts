@@ -51,20 +51,15 @@ export const lvm1: Signature = {
     if (bytes === null) return null;
     const disk = Lvm1Disk.view(bytes);
     if (disk.version !== 1 && disk.version !== 2) return null;
-    return { UUID: lvmUuid(disk.pv_uuid), VERSION: `LVM1 ${disk.version}` };
+    return { UUID: lvmUuid(disk.pv_uuid) };
   },
 };
-
-const SnapshotHeader = layout('disk_header', 16, 'le', { version: u32(8) });
 
 /** The store of a device-mapper snapshot. */
 export const snapshotStore: Signature = {
   type: 'DM_snapshot_cow',
   usage: 'other',
   magics: [{ at: 0, bytes: 'SnAp' }],
-  probe(window) {
-    return { VERSION: `${SnapshotHeader.view(window.read(0, SnapshotHeader.size)!).version}` };
-  },
 };
 
 const VeritySuperBlock = layout('verity_sb', 512, 'le', { version: u32(8), uuid: raw(16, 16) });
@@ -91,7 +86,7 @@ export const integrity: Signature = {
   magics: [{ at: 0, bytes: 'integrt\0' }],
   probe(window) {
     const version = window.read(8, 1)![0]!;
-    return { VERSION: `${version}` };
+    return version === 0 ? null : { VERSION: `${version}` };
   },
 };
 
@@ -140,9 +135,9 @@ export const vmfs: Signature = {
   },
 };
 
-const UbiHeader = layout('ubi_ec_hdr', 64, 'be', { version: u8(4), image_seq: u32(24), hdr_crc: u32(60) });
+const UbiHeader = layout('ubi_ec_hdr', 64, 'be', { version: u8(4), image_seq: u32(24) });
 
-/** UBI on flash memory; the CRC of the erase counter header is checked. */
+/** UBI on flash memory: the header of its first erase block. */
 export const ubi: Signature = {
   type: 'ubi',
   usage: 'raid',
@@ -150,7 +145,6 @@ export const ubi: Signature = {
   probe(window) {
     const bytes = window.read(0, UbiHeader.size)!;
     const header = UbiHeader.view(bytes);
-    if (crc32Raw(0xffffffff, bytes, 0, 60) !== header.hdr_crc) return null;
     return { VERSION: `${header.version}`, UUID: `${header.image_seq}` };
   },
 };
@@ -241,7 +235,11 @@ export const ceph: Signature = {
   magics: [{ at: 0, bytes: 'bluestore block device' }],
 };
 
-const DrbdMetadata = layout('meta_data_on_disk', 104, 'be', { device_uuid: bits64(40), magic: u32(60) });
+const DrbdMetadata = layout('meta_data_on_disk', 104, 'be', {
+  device_uuid_8: bits64(40),
+  device_uuid_9: bits64(48),
+  magic: u32(60),
+});
 
 /** Internal metadata of DRBD 8 and 9, in the last 4 KiB. */
 export const drbd: Signature = {
@@ -255,29 +253,26 @@ export const drbd: Signature = {
     const version = meta.magic === 0x8374026b ? 'v08' : meta.magic === 0x8374026d ? 'v09' : undefined;
     if (version === undefined) return null;
     const tags: Tags = {};
-    if (meta.device_uuid !== 0n) tags['UUID'] = hex(meta.device_uuid, 1);
+    const uuid = version === 'v08' ? meta.device_uuid_8 : meta.device_uuid_9;
+    if (uuid !== 0n) tags['UUID'] = hex(uuid, 1);
     tags['VERSION'] = version;
     return tags;
   },
 };
 
-/** The control volume of drbdmanage. */
-export const drbdManage: Signature = {
-  type: 'drbdmanage_control_volume',
-  usage: 'other',
-  minimumSize: 65536,
-  magics: [{ at: 0, bytes: '$DRBDmgr=q' }],
-  probe(window) {
-    const bytes = window.read(0, 32)!;
-    if (!matches(bytes, 10, '\0')) return null;
-    return {};
-  },
-};
+const ProxyLog = layout('drbdproxy_datalog', 32, 'le', { version: bits64(8), uuid: raw(16, 16) });
 
 /** The log of DRBD Proxy. */
 export const drbdProxy: Signature = {
   type: 'drbdproxy_datalog',
-  usage: 'other',
+  usage: 'filesystem',
   minimumSize: 16384,
   magics: [{ at: 0, bytes: 'DRBDdlh*' }],
+  probe(window) {
+    const log = ProxyLog.view(window.read(0, ProxyLog.size)!);
+    const tags: Tags = {};
+    setUuid(tags, 'UUID', log.uuid);
+    tags['VERSION'] = `v${log.version}`;
+    return tags;
+  },
 };

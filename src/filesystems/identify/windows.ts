@@ -119,17 +119,6 @@ const ExfatBoot = layout('exFAT boot sector', 512, 'le', {
   SectorsPerClusterShift: u8(109),
 });
 
-/** The boot checksum of exFAT over 11 sectors; volume flags and percentage in use do not count. */
-function bootChecksum(bytes: Uint8Array): number {
-  let sum = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    if (i === 106 || i === 107 || i === 112) continue;
-    sum = (((sum & 1) << 31) | (sum >>> 1)) + bytes[i]!;
-    sum >>>= 0;
-  }
-  return sum;
-}
-
 function exfatLabel(window: Window, boot: ReturnType<typeof ExfatBoot.view>): string {
   const sector = 2 ** boot.BytesPerSectorShift;
   const cluster = sector * 2 ** boot.SectorsPerClusterShift;
@@ -160,14 +149,7 @@ export const exfat: Signature = {
     const boot = ExfatBoot.view(bytes);
     if (boot.BytesPerSectorShift < 9 || boot.BytesPerSectorShift > 12) return null;
     if (boot.SectorsPerClusterShift > 25 - boot.BytesPerSectorShift) return null;
-    if (!bytes.subarray(11, 64).every((byte) => byte === 0)) return null;
     const sector = 2 ** boot.BytesPerSectorShift;
-    const region = window.read(0, 11 * sector);
-    const stored = window.read(11 * sector, sector);
-    if (region === null || stored === null) return null;
-    const sum = bootChecksum(region);
-    const sums = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
-    for (let at = 0; at < sector; at += 4) if (sums.getUint32(at, true) !== sum) return null;
     const tags: Tags = {};
     setText(tags, 'LABEL', exfatLabel(window, boot));
     const digits = [3, 2, 1, 0].map((i) => hex(boot.VolumeSerialNumber[i]!, 2)).join('');
@@ -197,6 +179,7 @@ export const hpfs: Signature = {
       tags['UUID'] = `${digits.slice(0, 4)}-${digits.slice(4)}`.toUpperCase();
     }
     tags['VERSION'] = `${HpfsSuperBlock.view(sb).version}`;
+    tags['BLOCK_SIZE'] = '512';
     return tags;
   },
 };

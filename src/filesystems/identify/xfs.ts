@@ -1,4 +1,3 @@
-import { crc32cRaw } from '../../bytes/crc32c.ts';
 import { layout, bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
 import { uuidText } from '../../bytes/guid.ts';
 import type { Signature, Tags } from './signature.ts';
@@ -14,7 +13,6 @@ const SuperBlock = layout('xfs_sb', 264, 'be', {
   sb_rextsize: u32(80),
   sb_agblocks: u32(84),
   sb_agcount: u32(88),
-  sb_versionnum: u16(100),
   sb_sectsize: u16(102),
   sb_inodesize: u16(104),
   sb_fname: raw(108, 12),
@@ -25,7 +23,6 @@ const SuperBlock = layout('xfs_sb', 264, 'be', {
   sb_rextslog: u8(125),
   sb_imax_pct: u8(127),
 });
-const CRC_OFFSET = 224;
 
 function isPlausible(sb: ReturnType<typeof SuperBlock.view>): boolean {
   const size = (value: number, log: number, low: number, high: number): boolean =>
@@ -52,15 +49,6 @@ function probe(window: Window): Tags | null {
   if (bytes === null) return null;
   const sb = SuperBlock.view(bytes);
   if (!isPlausible(sb)) return null;
-  if ((sb.sb_versionnum & 0xf) === 5) {
-    const sector = window.read(0, sb.sb_sectsize);
-    if (sector === null) return null;
-    let crc = crc32cRaw(0xffffffff, sector, 0, CRC_OFFSET);
-    crc = crc32cRaw(crc, new Uint8Array(4));
-    crc = ~crc32cRaw(crc, sector, CRC_OFFSET + 4) >>> 0;
-    // Stored little-endian, alone in this structure.
-    if (new DataView(sector.buffer, sector.byteOffset).getUint32(CRC_OFFSET, true) !== crc) return null;
-  }
   const tags: Tags = {};
   setText(tags, 'LABEL', fieldText(sb.sb_fname));
   setUuid(tags, 'UUID', sb.sb_uuid);
@@ -68,7 +56,7 @@ function probe(window: Window): Tags | null {
   return tags;
 }
 
-/** XFS; the checksum of version 5 is verified. */
+/** XFS. */
 export const xfs: Signature = {
   type: 'xfs',
   usage: 'filesystem',
@@ -81,15 +69,7 @@ export const exfs: Signature = {
   type: 'exfs',
   usage: 'filesystem',
   magics: [{ at: 0, bytes: 'EXFS' }],
-  probe(window) {
-    const bytes = window.read(0, SuperBlock.size);
-    if (bytes === null) return null;
-    const sb = SuperBlock.view(bytes);
-    const tags: Tags = {};
-    setText(tags, 'LABEL', fieldText(sb.sb_fname));
-    setUuid(tags, 'UUID', sb.sb_uuid);
-    return tags;
-  },
+  probe,
 };
 
 const LogRecord = layout('xlog_rec_header', 512, 'be', {

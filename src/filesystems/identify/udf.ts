@@ -1,99 +1,10 @@
-import { layout, raw, u16, u32, u8 } from '../../bytes/layout.ts';
+import { layout, raw, u16, u32 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText, utf16Text } from './text.ts';
 import { matches, type Window } from './window.ts';
 
 const SECTOR = 2048;
 const FIRST = 16 * SECTOR;
-/** Descriptors that are looked at: volume descriptor sets of real discs have a handful. */
-const DESCRIPTORS = 16;
-
-/** Source: ECMA-119, 8.4 and 8.5. */
-const VolumeDescriptor = layout('iso9660 volume descriptor', SECTOR, 'le', {
-  type: u8(0),
-  system_id: raw(8, 32),
-  volume_id: raw(40, 32),
-  escape_sequences: raw(88, 8),
-  logical_block_size: u16(128),
-  volume_set_id: raw(190, 128),
-  publisher_id: raw(318, 128),
-  data_preparer_id: raw(446, 128),
-  application_id: raw(574, 128),
-  creation_date: raw(813, 17),
-  modification_date: raw(830, 17),
-});
-
-/** The 16 digits of a date as blkid makes a UUID of them; undefined where the date is not set. */
-function dateUuid(date: Uint8Array): string | undefined {
-  let zeroes = 0;
-  for (let i = 0; i < 16; i++) if (date[i] === 0x30) zeroes++;
-  if (zeroes === 16 && date[16] === 0) return undefined;
-  const digits = fieldText(date.subarray(0, 16));
-  return [
-    digits.slice(0, 4),
-    digits.slice(4, 6),
-    digits.slice(6, 8),
-    digits.slice(8, 10),
-    digits.slice(10, 12),
-    digits.slice(12, 14),
-    digits.slice(14, 16),
-  ].join('-');
-}
-
-function isJoliet(escapes: Uint8Array): boolean {
-  return ['%/@', '%/C', '%/E'].some((sequence) => matches(escapes, 0, sequence));
-}
-
-function probeIso(window: Window): Tags | null {
-  let primary: ReturnType<typeof VolumeDescriptor.view> | undefined;
-  let joliet: ReturnType<typeof VolumeDescriptor.view> | undefined;
-  let boot: Uint8Array | undefined;
-  for (let i = 0; i < DESCRIPTORS; i++) {
-    const bytes = window.read(FIRST + i * SECTOR, SECTOR);
-    if (bytes === null || bytes[0] === 0xff || !matches(bytes, 1, 'CD001')) break;
-    const descriptor = VolumeDescriptor.view(bytes);
-    if (descriptor.type === 0) boot ??= bytes;
-    else if (descriptor.type === 1) primary ??= descriptor;
-    else if (descriptor.type === 2 && isJoliet(descriptor.escape_sequences)) joliet ??= descriptor;
-  }
-  if (primary === undefined) return null;
-  const tags: Tags = { BLOCK_SIZE: `${primary.logical_block_size}` };
-  setText(tags, 'SYSTEM_ID', fieldText(primary.system_id));
-  setText(tags, 'VOLUME_SET_ID', fieldText(primary.volume_set_id));
-  setText(tags, 'PUBLISHER_ID', fieldText(primary.publisher_id));
-  setText(tags, 'DATA_PREPARER_ID', fieldText(primary.data_preparer_id));
-  setText(tags, 'APPLICATION_ID', fieldText(primary.application_id));
-  const uuid = dateUuid(primary.modification_date) ?? dateUuid(primary.creation_date);
-  if (uuid !== undefined) tags['UUID'] = uuid;
-  if (boot !== undefined) setText(tags, 'BOOT_SYSTEM_ID', fieldText(boot.subarray(7, 39)));
-  if (joliet !== undefined) {
-    tags['VERSION'] = 'Joliet Extension';
-    setText(tags, 'LABEL', utf16Text(joliet.volume_id, false));
-  } else {
-    setText(tags, 'LABEL', fieldText(primary.volume_id));
-  }
-  return tags;
-}
-
-/** ISO 9660, and High Sierra before it. */
-export const iso9660: Signature = {
-  type: 'iso9660',
-  usage: 'filesystem',
-  tolerant: true,
-  magics: [
-    { at: FIRST + 1, bytes: 'CD001' },
-    { at: FIRST + 9, bytes: 'CDROM' },
-  ],
-  probe(window, magic) {
-    if (magic!.bytes === 'CD001') return probeIso(window);
-    const bytes = window.read(FIRST, SECTOR);
-    if (bytes === null) return null;
-    const tags: Tags = { BLOCK_SIZE: '2048' };
-    tags['VERSION'] = 'High Sierra';
-    setText(tags, 'LABEL', fieldText(bytes.subarray(48, 80)));
-    return tags;
-  },
-};
 
 /** Descriptor tags of ECMA-167, 3/7.2.1, and UDF's. */
 const TAG_PRIMARY = 1;
@@ -110,12 +21,13 @@ const Anchor = layout('AnchorVolumeDescriptorPointer', 32, 'le', {
 const PrimaryVolume = layout('PrimaryVolumeDescriptor', 440, 'le', {
   VolumeIdentifier: raw(24, 32),
   VolumeSetIdentifier: raw(72, 128),
+  DescriptorCharacterSet: raw(200, 64),
   ApplicationIdentifier: raw(344 + 1, 23),
   ImplementationIdentifier: raw(388 + 1, 23),
 });
 const LogicalVolume = layout('LogicalVolumeDescriptor', 440, 'le', {
+  DescriptorCharacterSet: raw(20, 64),
   LogicalVolumeIdentifier: raw(84, 128),
-  LogicalBlockSize: u32(212),
   DomainIdentifier_revision: u16(216 + 24),
   IntegritySequenceExtent_length: u32(432),
   IntegritySequenceExtent_location: u32(436),
@@ -140,6 +52,11 @@ function dstring(field: Uint8Array): string {
   if (field[0] === 8 || field[0] === 254) return latin1Text(field.subarray(1, used));
   if (field[0] === 16 || field[0] === 255) return utf16Text(field.subarray(1, used), false);
   return '';
+}
+
+/** True where a character specification (UDF 2.1.2) is the one that UDF allows. */
+function isCompressedUnicode(field: Uint8Array): boolean {
+  return field[0] === 0 && matches(field, 1, 'OSTA Compressed Unicode\0');
 }
 
 /** The name of an entity identifier, without the mark of those who did not register. */
@@ -208,11 +125,13 @@ function volumeTags(window: Window, location: number, length: number, size: numb
     if (identifier === TAG_PRIMARY && !primary) {
       primary = true;
       const descriptor = PrimaryVolume.view(bytes);
-      setText(tags, 'VOLUME_ID', dstring(descriptor.VolumeIdentifier));
-      const volumeSet = dstring(descriptor.VolumeSetIdentifier);
-      const uuid = setUuid(volumeSet);
-      if (uuid !== undefined) tags['UUID'] = uuid;
-      setText(tags, 'VOLUME_SET_ID', volumeSet);
+      if (isCompressedUnicode(descriptor.DescriptorCharacterSet)) {
+        setText(tags, 'VOLUME_ID', dstring(descriptor.VolumeIdentifier));
+        const volumeSet = dstring(descriptor.VolumeSetIdentifier);
+        const uuid = setUuid(volumeSet);
+        if (uuid !== undefined) tags['UUID'] = uuid;
+        setText(tags, 'VOLUME_SET_ID', volumeSet);
+      }
       setText(
         tags,
         'APPLICATION_ID',
@@ -221,9 +140,11 @@ function volumeTags(window: Window, location: number, length: number, size: numb
     } else if (identifier === TAG_LOGICAL_VOLUME && !logical) {
       logical = true;
       const descriptor = LogicalVolume.view(bytes);
-      const name = dstring(descriptor.LogicalVolumeIdentifier);
-      setText(tags, 'LABEL', name);
-      setText(tags, 'LOGICAL_VOLUME_ID', name);
+      if (isCompressedUnicode(descriptor.DescriptorCharacterSet)) {
+        const name = dstring(descriptor.LogicalVolumeIdentifier);
+        setText(tags, 'LABEL', name);
+        setText(tags, 'LOGICAL_VOLUME_ID', name);
+      }
       const revision = Math.max(
         descriptor.DomainIdentifier_revision,
         integrityRevision(
@@ -234,9 +155,9 @@ function volumeTags(window: Window, location: number, length: number, size: numb
         ),
       );
       tags['VERSION'] = `${(revision >> 8).toString(16)}.${(revision & 0xff).toString(16).padStart(2, '0')}`;
-      tags['BLOCK_SIZE'] = `${descriptor.LogicalBlockSize}`;
     }
   }
+  tags['BLOCK_SIZE'] = `${size}`;
   return primary || logical ? tags : null;
 }
 
