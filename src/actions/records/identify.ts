@@ -9,8 +9,9 @@ export const identifyActions = [
     args: [{ type: 'Mountable', name: 'mountable' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'fstype' },
-    summary: '',
-    description: '',
+    summary: 'tell the type of a filesystem or of what else is on a device',
+    description:
+      'Reads the signature on a device and returns its type as blkid(8) spells it: `ext4`, `vfat`, `ntfs`, `xfs`, `swap`, and for what holds no files by itself `LVM2_member`, `crypto_LUKS`, `linux_raid_member` and others. Nothing is mounted. The result is an empty string if the device holds nothing that is known, or several signatures that contradict each other.',
   },
   {
     name: 'vfs_label',
@@ -20,8 +21,9 @@ export const identifyActions = [
     args: [{ type: 'Mountable', name: 'mountable' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'label' },
-    summary: '',
-    description: '',
+    summary: 'tell the label of a filesystem',
+    description:
+      'Returns the label that is stored in the superblock on the device, or an empty string if there is none or the format keeps none. The whole label is returned, whatever characters it has. To look a device up by its label use `findfs_label`.',
   },
   {
     name: 'vfs_uuid',
@@ -32,8 +34,9 @@ export const identifyActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'uuid' },
     aliases: ['get-uuid'],
-    summary: '',
-    description: '',
+    summary: 'tell the UUID of a filesystem',
+    description:
+      'Returns the UUID in the superblock on the device, spelled as blkid(8) does: FAT, NTFS and ISO 9660 have shorter or other identifiers in this place. The result is an empty string if there is none. To look a device up by its UUID use `findfs_uuid`.',
   },
   {
     name: 'findfs_uuid',
@@ -43,8 +46,9 @@ export const identifyActions = [
     args: [{ type: 'String', name: 'uuid' }],
     optargs: [],
     ret: { type: 'String', of: 'Device', name: 'device' },
-    summary: '',
-    description: '',
+    summary: 'find the device whose filesystem has a UUID',
+    description:
+      'Returns the first device, in the order disks, partitions, logical volumes, whose superblock has this UUID. Letter case does not matter. Fails with ENOENT if no device has it.',
   },
   {
     name: 'findfs_label',
@@ -54,8 +58,9 @@ export const identifyActions = [
     args: [{ type: 'String', name: 'label' }],
     optargs: [],
     ret: { type: 'String', of: 'Device', name: 'device' },
-    summary: '',
-    description: '',
+    summary: 'find the device whose filesystem has a label',
+    description:
+      'Returns the first device, in the order disks, partitions, logical volumes, whose superblock has exactly this label. Several devices may have the same one. Fails with ENOENT if no device has it.',
   },
   {
     name: 'findfs_partuuid',
@@ -65,8 +70,9 @@ export const identifyActions = [
     args: [{ type: 'String', name: 'uuid' }],
     optargs: [],
     ret: { type: 'String', of: 'Device', name: 'device' },
-    summary: '',
-    description: '',
+    summary: 'find the partition that has a UUID in the partition table',
+    description:
+      'Returns the partition whose entry in the partition table has this UUID: its unique GUID in a GPT, and in an MBR the disk signature and the number of the partition, as in `5ca1ab1e-01`. This is not the UUID of the filesystem in it, for which there is `findfs_uuid`. Fails with ENOENT if no partition has it.',
   },
   {
     name: 'findfs_partlabel',
@@ -76,8 +82,9 @@ export const identifyActions = [
     args: [{ type: 'String', name: 'label' }],
     optargs: [],
     ret: { type: 'String', of: 'Device', name: 'device' },
-    summary: '',
-    description: '',
+    summary: 'find the partition that has a name in the partition table',
+    description:
+      'Returns the partition whose entry in a GPT has exactly this name. This is not the label of the filesystem in it, for which there is `findfs_label`. Fails with ENOENT if no partition has it.',
   },
   {
     name: 'blkid',
@@ -87,8 +94,9 @@ export const identifyActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Hashtable', key: 'String', value: 'String', name: 'info' },
-    summary: '',
-    description: '',
+    summary: 'tell all that is known of a device without opening it',
+    description:
+      'Returns what `blkid -p -i` prints for the device, as a hash: TYPE, USAGE, UUID, LABEL, VERSION and others where the format has them, PTTYPE and PTUUID of a disk with a partition table, PART_ENTRY_* of a partition, and the sizes of sectors. A device on which nothing is recognised has the last ones only.',
   },
   {
     name: 'filesystem_available',
@@ -98,8 +106,9 @@ export const identifyActions = [
     args: [{ type: 'String', name: 'filesystem' }],
     optargs: [],
     ret: { type: 'Bool', name: 'fsavail' },
-    summary: '',
-    description: '',
+    summary: 'test whether a type of filesystem can be read',
+    description:
+      'Returns true if the backend can mount filesystems of this type, named as `vfs_type` does. On the engine these are the ones that it reads itself; on the appliance those of its kernel, modules among them.',
   },
   {
     name: 'vfs_minimum_size',
@@ -109,8 +118,9 @@ export const identifyActions = [
     args: [{ type: 'Mountable', name: 'mountable' }],
     optargs: [],
     ret: { type: 'Int64', name: 'sizeinbytes' },
-    summary: '',
-    description: '',
+    summary: 'tell how small a filesystem could be made',
+    description:
+      'Returns the size in bytes to which the filesystem could be shrunk, as its own tool estimates it. Works for ext2, ext3, ext4, NTFS and btrfs; others fail with ENOTSUP. Some tools want the filesystem mounted, others not mounted.',
   },
   {
     name: 'list_filesystems',
@@ -120,7 +130,8 @@ export const identifyActions = [
     args: [],
     optargs: [],
     ret: { type: 'Hashtable', key: 'Mountable', value: 'String', name: 'fses' },
-    summary: '',
-    description: '',
+    summary: 'list filesystems and their types',
+    description:
+      'Looks at every disk that has no partition table, every partition and every logical volume, and returns a hash from device to type, in that order. A type is what `vfs_type` says, `swap` among them, and `unknown` where nothing is recognised; what is only a part of something else (members of volume groups and arrays, encrypted volumes) is left out. On btrfs each subvolume is listed as a mountable. Whether a type is listed does not mean that it can be mounted.',
   },
 ] as const satisfies readonly ActionRecord[];

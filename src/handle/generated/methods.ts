@@ -1318,69 +1318,69 @@ export interface GuestfsMethods {
    */
   copyOut(remotepath: string, localdir: string, options?: CallOptions): Promise<void>;
   /**
-   * vfs_type:
+   * vfs_type: tell the type of a filesystem or of what else is on a device
    *
-   *
+   * Reads the signature on a device and returns its type as blkid(8) spells it: `ext4`, `vfat`, `ntfs`, `xfs`, `swap`, and for what holds no files by itself `LVM2_member`, `crypto_LUKS`, `linux_raid_member` and others. Nothing is mounted. The result is an empty string if the device holds nothing that is known, or several signatures that contradict each other.
    */
   vfsType(mountable: string, options?: CallOptions): Promise<string>;
   /**
-   * vfs_label:
+   * vfs_label: tell the label of a filesystem
    *
-   *
+   * Returns the label that is stored in the superblock on the device, or an empty string if there is none or the format keeps none. The whole label is returned, whatever characters it has. To look a device up by its label use `findfs_label`.
    */
   vfsLabel(mountable: string, options?: CallOptions): Promise<string>;
   /**
-   * vfs_uuid:
+   * vfs_uuid: tell the UUID of a filesystem
    *
-   *
+   * Returns the UUID in the superblock on the device, spelled as blkid(8) does: FAT, NTFS and ISO 9660 have shorter or other identifiers in this place. The result is an empty string if there is none. To look a device up by its UUID use `findfs_uuid`.
    */
   vfsUuid(mountable: string, options?: CallOptions): Promise<string>;
   /**
-   * findfs_uuid:
+   * findfs_uuid: find the device whose filesystem has a UUID
    *
-   *
+   * Returns the first device, in the order disks, partitions, logical volumes, whose superblock has this UUID. Letter case does not matter. Fails with ENOENT if no device has it.
    */
   findfsUuid(uuid: string, options?: CallOptions): Promise<string>;
   /**
-   * findfs_label:
+   * findfs_label: find the device whose filesystem has a label
    *
-   *
+   * Returns the first device, in the order disks, partitions, logical volumes, whose superblock has exactly this label. Several devices may have the same one. Fails with ENOENT if no device has it.
    */
   findfsLabel(label: string, options?: CallOptions): Promise<string>;
   /**
-   * findfs_partuuid:
+   * findfs_partuuid: find the partition that has a UUID in the partition table
    *
-   *
+   * Returns the partition whose entry in the partition table has this UUID: its unique GUID in a GPT, and in an MBR the disk signature and the number of the partition, as in `5ca1ab1e-01`. This is not the UUID of the filesystem in it, for which there is `findfs_uuid`. Fails with ENOENT if no partition has it.
    */
   findfsPartuuid(uuid: string, options?: CallOptions): Promise<string>;
   /**
-   * findfs_partlabel:
+   * findfs_partlabel: find the partition that has a name in the partition table
    *
-   *
+   * Returns the partition whose entry in a GPT has exactly this name. This is not the label of the filesystem in it, for which there is `findfs_label`. Fails with ENOENT if no partition has it.
    */
   findfsPartlabel(label: string, options?: CallOptions): Promise<string>;
   /**
-   * blkid:
+   * blkid: tell all that is known of a device without opening it
    *
-   *
+   * Returns what `blkid -p -i` prints for the device, as a hash: TYPE, USAGE, UUID, LABEL, VERSION and others where the format has them, PTTYPE and PTUUID of a disk with a partition table, PART_ENTRY_* of a partition, and the sizes of sectors. A device on which nothing is recognised has the last ones only.
    */
   blkid(device: string, options?: CallOptions): Promise<Record<string, string>>;
   /**
-   * filesystem_available:
+   * filesystem_available: test whether a type of filesystem can be read
    *
-   *
+   * Returns true if the backend can mount filesystems of this type, named as `vfs_type` does. On the engine these are the ones that it reads itself; on the appliance those of its kernel, modules among them.
    */
   filesystemAvailable(filesystem: string, options?: CallOptions): Promise<boolean>;
   /**
-   * vfs_minimum_size:
+   * vfs_minimum_size: tell how small a filesystem could be made
    *
-   *
+   * Returns the size in bytes to which the filesystem could be shrunk, as its own tool estimates it. Works for ext2, ext3, ext4, NTFS and btrfs; others fail with ENOTSUP. Some tools want the filesystem mounted, others not mounted.
    */
   vfsMinimumSize(mountable: string, options?: CallOptions): Promise<number>;
   /**
-   * list_filesystems:
+   * list_filesystems: list filesystems and their types
    *
-   *
+   * Looks at every disk that has no partition table, every partition and every logical volume, and returns a hash from device to type, in that order. A type is what `vfs_type` says, `swap` among them, and `unknown` where nothing is recognised; what is only a part of something else (members of volume groups and arrays, encrypted volumes) is left out. On btrfs each subvolume is listed as a mountable. Whether a type is listed does not mean that it can be mounted.
    */
   listFilesystems(options?: CallOptions): Promise<Record<string, string>>;
   /**
@@ -1682,15 +1682,15 @@ export interface GuestfsMethods {
    */
   debugUpload(filename: FileInput, tmpname: string, mode: number, options?: CallOptions): Promise<void>;
   /**
-   * isoinfo_device:
+   * isoinfo_device: read the volume descriptor of an ISO 9660 disc on a device
    *
-   *
+   * Returns the fields of the primary volume descriptor on the device, without mounting it. Text fields lose the spaces that fill them. `iso_volume_space_size` counts blocks of `iso_logical_block_size` bytes. The four times are seconds since 1970, or -1 where the disc does not say. Fails with EUCLEAN if there is no ISO 9660 filesystem on the device; for an ISO image in a file of the guest use `isoinfo`.
    */
   isoinfoDevice(device: string, options?: CallOptions): Promise<structs.Isoinfo>;
   /**
-   * isoinfo:
+   * isoinfo: read the volume descriptor of an ISO 9660 image in a file
    *
-   *
+   * The same as `isoinfo_device` for an ISO image that is a file of the guest: it is read where it lies, neither mounted nor extracted.
    */
   isoinfo(isofile: string, options?: CallOptions): Promise<structs.Isoinfo>;
   /**
