@@ -32,9 +32,9 @@ export interface LvmCapability {
   volumeGroups(): VolumeGroupReport[];
   /** Every logical volume that is not hidden, sorted by volume group and name. */
   logicalVolumes(): LvmVolumeReport[];
-  /** UUIDs without dashes of the PVs of a volume group, in the order lvm(8) prints them. Throws ENOENT. */
+  /** UUIDs with dashes of the PVs of a volume group, in the order lvm(8) prints them. Throws ENOENT. */
   physicalVolumeUuids(volumeGroup: string): string[];
-  /** UUIDs without dashes of the visible LVs of a volume group, in the order lvm(8) prints them. Throws ENOENT. */
+  /** UUIDs with dashes of the visible LVs of a volume group, in the order lvm(8) prints them. Throws ENOENT. */
   logicalVolumeUuids(volumeGroup: string): string[];
   /** `/dev/VG/LV` of a name or an alias of it (`/dev/mapper/VG-LV`, `/dev/dm-N`); undefined where it is no LV's. */
   canonicalName(name: string): string | undefined;

@@ -3,6 +3,7 @@ import { rangeDevice } from '../../block/range.ts';
 import { CorruptError, GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import type { LogicalVolume, Segment, SegmentArea } from './model.ts';
 import { devicePath } from './names.ts';
+import { MAX_DEPTH } from './roles.ts';
 import { dashedUuid, type FoundVolumeGroup } from './scan.ts';
 import { readImageState } from './targets/raid-metadata.ts';
 import { chunkedDevice, stripedDevice } from './targets/chunked.ts';
@@ -11,9 +12,6 @@ import { cowDevice } from './targets/cow.ts';
 import { isParityType, parityDevice } from './targets/parity.ts';
 import { errorDevice, zeroDevice } from './targets/virtual.ts';
 import { ThinPool } from './thin/pool.ts';
-
-/** Volumes on volumes on volumes: LVM itself makes about six. */
-const MAX_DEPTH = 24;
 
 /** A segment's place: what a type's opener needs. */
 interface SegmentContext {

@@ -1,0 +1,335 @@
+import type { BlockDevice } from '../block/device.ts';
+import { GuestfsError } from '../errors/index.ts';
+import {
+  dashedUuid,
+  devicePath,
+  type LogicalVolume,
+  type LvmDevice,
+  type LvmState,
+  MapperPlan,
+  mapperName,
+  scanLvm,
+  type VolumeGroupState,
+} from '../volumes/lvm2/index.ts';
+import type {
+  LvmCapability,
+  LvmVolumeReport,
+  PhysicalVolumeReport,
+  VolumeGroupReport,
+} from './lvm-capability.ts';
+
+/** What an LVM session needs of the platform that it belongs to. */
+export interface LvmSource {
+  /** Drives and partitions, and other devices that may be PVs, but no logical volumes. Called at each scan. */
+  candidates(): LvmDevice[];
+  /** True while the logical volume of that canonical name is mounted or otherwise in use. */
+  inUse(path: string): boolean;
+  warn(message: string): void;
+}
+
+/** A device of the mapper that is active. */
+interface ActiveDevice {
+  minor: number;
+  /** `/dev/VG/LV` where it is a logical volume's own device. */
+  path: string | undefined;
+}
+
+/**
+ * LVM over the engine's devices: the state of the last scan and which volumes are active. The first question scans
+ * and activates everything that Linux would at boot.
+ */
+export class LvmSession implements LvmCapability {
+  readonly #source: LvmSource;
+  #state: LvmState | undefined;
+  #started = false;
+  #filter: readonly string[] | undefined;
+  /** By the name below /dev/mapper. */
+  readonly #mapper = new Map<string, ActiveDevice>();
+  readonly #opened = new Map<string, BlockDevice>();
+
+  constructor(source: LvmSource) {
+    this.#source = source;
+  }
+
+  /** What the last scan found. */
+  get state(): LvmState {
+    if (this.#state === undefined) {
+      const state = scanLvm(this.#candidates(), { warn: (message) => this.#source.warn(message) });
+      this.#state = state;
+      this.#opened.clear();
+      if (this.#started) {
+        this.#dropVanished(state);
+      } else {
+        this.#started = true;
+        for (const group of state.volumeGroups) this.#startGroup(group);
+      }
+    }
+    return this.#state;
+  }
+
+  /** At boot: everything that can be, and a word about what cannot. */
+  #startGroup(group: VolumeGroupState): void {
+    if (group.exported) this.#source.warn(`volume group ${group.name} is exported; it stays inactive`);
+    else if (group.foreign) {
+      this.#source.warn(
+        `volume group ${group.name} belongs to the host with system id ${group.found.group.systemId}; it stays inactive`,
+      );
+    } else {
+      for (const volume of this.#activateGroup(group)) {
+        this.#source.warn(
+          `${devicePath(group.name, volume.name)} stays inactive: a PV that it needs is missing`,
+        );
+      }
+    }
+  }
+
+  #candidates(): LvmDevice[] {
+    const all = this.#source.candidates();
+    const filter = this.#filter;
+    if (filter === undefined) return all;
+    return all.filter(({ name }) =>
+      filter.some(
+        (wanted) => name === wanted || (name.startsWith(wanted) && /^p?\d+$/.test(name.slice(wanted.length))),
+      ),
+    );
+  }
+
+  /** After a new scan: devices of volumes that are gone are gone. */
+  #dropVanished(state: LvmState): void {
+    for (const [name, { path }] of this.#mapper) {
+      const known = state.volumeGroups.some((group) =>
+        [...group.found.group.logicalVolumes.keys()].some((volume) => {
+          const own = mapperName(group.name, volume);
+          return name === own || name.startsWith(`${own}-`);
+        }),
+      );
+      if (!known && (path === undefined || !this.#source.inUse(path))) this.#mapper.delete(name);
+    }
+  }
+
+  /** Look at the devices again at the next question. What is active stays so. */
+  forget(): void {
+    this.#state = undefined;
+  }
+
+  // Activation.
+
+  #nextMinor(): number {
+    const taken = new Set([...this.#mapper.values()].map(({ minor }) => minor));
+    let minor = 0;
+    while (taken.has(minor)) minor++;
+    return minor;
+  }
+
+  /** Activate what is visible and not to be skipped; returns the volumes that cannot be. */
+  #activateGroup(group: VolumeGroupState): LogicalVolume[] {
+    const plan = new MapperPlan(group.found.group, group.roles);
+    const refused: LogicalVolume[] = [];
+    for (const volume of group.visibleVolumes) {
+      if (volume.flags.has('ACTIVATION_SKIP')) continue;
+      if (group.isActivatable(volume)) plan.add(volume);
+      else refused.push(volume);
+    }
+    for (const { name, volume, minor } of plan.devices) {
+      if (this.#mapper.has(name)) continue;
+      const path = volume === undefined ? undefined : devicePath(group.name, volume);
+      const taken = [...this.#mapper.values()].some((device) => device.minor === minor);
+      this.#mapper.set(name, { minor: minor < 0 || taken ? this.#nextMinor() : minor, path });
+    }
+    return refused;
+  }
+
+  #deactivateGroup(group: VolumeGroupState): void {
+    const used = group.visibleVolumes.find((volume) =>
+      this.#source.inUse(devicePath(group.name, volume.name)),
+    );
+    if (used !== undefined) {
+      const path = devicePath(group.name, used.name);
+      throw new GuestfsError('EBUSY', `cannot deactivate volume group ${group.name}: ${path} is in use`, {
+        device: path,
+      });
+    }
+    const plan = new MapperPlan(group.found.group, group.roles);
+    for (const volume of group.visibleVolumes) plan.add(volume);
+    for (const { name, volume } of plan.devices) {
+      this.#mapper.delete(name);
+      if (volume !== undefined) this.#opened.delete(devicePath(group.name, volume));
+    }
+  }
+
+  activate(active: boolean, volumeGroups?: readonly string[]): void {
+    const groups =
+      volumeGroups?.map((name) => this.state.group(name)) ??
+      this.state.volumeGroups.filter((group) => !group.exported && !group.foreign);
+    const exported = groups.find((group) => group.exported || group.foreign);
+    if (exported !== undefined) {
+      const why = exported.exported ? 'is exported' : 'belongs to another host (its system id is set)';
+      throw new GuestfsError(
+        'EINVAL',
+        `volume group ${exported.name} ${why}: its volumes cannot be activated`,
+      );
+    }
+    const refused: string[] = [];
+    for (const group of groups) {
+      if (!active) this.#deactivateGroup(group);
+      else refused.push(...this.#activateGroup(group).map((volume) => devicePath(group.name, volume.name)));
+    }
+    if (refused.length > 0) {
+      throw new GuestfsError(
+        'EIO',
+        `${refused.join(', ')}: not activated, a physical volume that it needs is missing`,
+      );
+    }
+  }
+
+  scan(activate: boolean): void {
+    this.#state = undefined;
+    for (const group of this.state.volumeGroups) {
+      if (activate && !group.exported && !group.foreign) this.#activateGroup(group);
+    }
+  }
+
+  setFilter(devices: readonly string[] | undefined): void {
+    // As Linux does it: all groups are deactivated, which a mounted volume prevents, and what is then seen activated.
+    for (const group of this.state.volumeGroups) this.#deactivateGroup(group);
+    this.#filter = devices;
+    this.#mapper.clear();
+    this.#state = undefined;
+    this.#started = false;
+    void this.state;
+  }
+
+  // Names and bytes.
+
+  #isListed(group: VolumeGroupState): boolean {
+    return !group.exported && !group.foreign;
+  }
+
+  /** `/dev/VG/LV` of the active volumes, sorted. */
+  activeNames(): string[] {
+    void this.state;
+    return [...this.#publicActive().keys()].toSorted();
+  }
+
+  #publicActive(): Map<string, ActiveDevice> {
+    const active = new Map<string, ActiveDevice>();
+    for (const group of this.state.volumeGroups) {
+      for (const volume of group.visibleVolumes) {
+        const device = this.#deviceOf(group, volume);
+        if (device?.path !== undefined && group.isPublic(volume)) active.set(device.path, device);
+      }
+    }
+    return active;
+  }
+
+  #deviceOf(group: VolumeGroupState, volume: LogicalVolume): ActiveDevice | undefined {
+    const name = mapperName(group.name, volume.name);
+    const pool = this.#mapper.get(`${name}-tpool`);
+    return pool ?? this.#mapper.get(name);
+  }
+
+  canonicalName(name: string): string | undefined {
+    for (const [path, { minor }] of this.#publicActive()) {
+      const [, , group = '', volume = ''] = path.split('/');
+      if (
+        name === path ||
+        name === `/dev/mapper/${mapperName(group, volume)}` ||
+        name === `/dev/dm-${minor}`
+      ) {
+        return path;
+      }
+    }
+    return undefined;
+  }
+
+  /** Names below /dev/mapper of the devices that are no logical volumes of their own, sorted. */
+  hiddenMapperNames(): string[] {
+    const active = new Set(this.#publicActive().keys());
+    return [...this.#mapper]
+      .filter(([, { path }]) => path === undefined || !active.has(path))
+      .map(([name]) => name)
+      .toSorted();
+  }
+
+  /** Number and name of every mapper device, as `dmsetup ls` shows them, in order of number. */
+  mapperDevices(): { name: string; minor: number }[] {
+    void this.state;
+    return [...this.#mapper]
+      .map(([name, { minor }]) => ({ name, minor }))
+      .toSorted((a, b) => a.minor - b.minor);
+  }
+
+  /** The bytes of an active logical volume by its canonical name; kept, so that the caller must not close it. */
+  open(path: string): BlockDevice {
+    const known = this.#opened.get(path);
+    if (known !== undefined) return known;
+    const [, , groupName = '', volumeName = ''] = path.split('/');
+    if (!this.#publicActive().has(path)) {
+      throw new GuestfsError('ENOENT', `${path}: no such logical volume, or it is not active`, {
+        device: path,
+      });
+    }
+    const device = this.state.group(groupName).open(volumeName);
+    this.#opened.set(path, device);
+    return device;
+  }
+
+  /** Forget everything; the devices below stay open. */
+  close(): void {
+    this.#state = undefined;
+    this.#opened.clear();
+    this.#mapper.clear();
+  }
+
+  // Reports.
+
+  physicalVolumes(): PhysicalVolumeReport[] {
+    return this.state.reportPhysicalVolumes();
+  }
+
+  volumeGroups(): VolumeGroupReport[] {
+    return this.state.volumeGroups.toReversed().map((group) => group.report());
+  }
+
+  logicalVolumes(): LvmVolumeReport[] {
+    return this.state.volumeGroups
+      .toReversed()
+      .filter((group) => this.#isListed(group))
+      .flatMap((group) =>
+        group.listedVolumes.map((volume) => {
+          const device = this.#deviceOf(group, volume);
+          const report = group.reportLogicalVolume(volume, () => ({
+            active: device !== undefined,
+            open: this.#isOpen(group, volume),
+            minor: device?.minor ?? -1,
+          }));
+          return {
+            ...report,
+            vgName: group.name,
+            active: device !== undefined,
+            public: group.isPublic(volume),
+            skipActivation: volume.flags.has('ACTIVATION_SKIP'),
+          };
+        }),
+      );
+  }
+
+  /** An active thin pool has its own upper device open. */
+  #isOpen(group: VolumeGroupState, volume: LogicalVolume): boolean {
+    const path = devicePath(group.name, volume.name);
+    return volume.segments[0]?.type === 'thin-pool' || this.#source.inUse(path);
+  }
+
+  physicalVolumeUuids(volumeGroup: string): string[] {
+    const { found } = this.state.group(volumeGroup);
+    return [...found.group.physicalVolumes.values()].map(({ uuid }) => dashedUuid(uuid));
+  }
+
+  logicalVolumeUuids(volumeGroup: string): string[] {
+    return this.state.group(volumeGroup).listedVolumes.map(({ uuid }) => dashedUuid(uuid));
+  }
+
+  metadata(volumeGroup: string): Uint8Array {
+    return this.state.group(volumeGroup).backup(Math.floor(Date.now() / 1000));
+  }
+}

@@ -1,0 +1,12 @@
+export { MapperPlan, type MapperDevice } from './mapper.ts';
+export type { GroupPhysicalVolume, LogicalVolume, Segment, SegmentArea, VolumeGroup } from './model.ts';
+export { devicePath, mapperName } from './names.ts';
+export type { LogicalVolumeReport, PhysicalVolumeReport, VolumeGroupReport } from './report-types.ts';
+export {
+  dashedUuid,
+  type FoundPhysicalVolume,
+  type FoundVolumeGroup,
+  type LvmDevice,
+  type ScanOptions,
+} from './scan.ts';
+export { type ActivityOf, LvmState, scanLvm, VolumeGroupState } from './state.ts';
