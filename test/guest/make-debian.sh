@@ -27,7 +27,7 @@ mmdebstrap --quiet --mode=root --variant=important --include="$packages" \
   --customize-hook='printf "%s\n" "/dev/mapper/guest-root / ext4 errors=remount-ro 0 1" "UUID=d1e7a8f0-5c1b-4d0a-9d57-0123456789ab /boot ext4 defaults 0 2" "/dev/mapper/guest-home /home ext4 defaults 0 2" "/dev/guest/swap none swap sw 0 0" > "$1/etc/fstab"' \
   --customize-hook='mkdir -p "$1/home/anna" "$1/srv/odd"' \
   --customize-hook='printf "hello from the guest\n" > "$1/home/anna/hello.txt"; chown -R 1000:1000 "$1/home/anna"' \
-  --customize-hook='cd "$1/srv/odd"; printf x > "$(printf "latin1-\351")"; printf y > "name with spaces"; printf z > "uni-é-日本"; ln -s /etc/hostname absolute-link; ln -s ../odd/latin1 dangling; ln "name with spaces" hard-link; mkfifo fifo; mknod char c 10 200; mknod block b 259 70000; touch -d "2040-02-03 04:05:06.789" future; touch -d "1960-01-01" past; touch empty; chmod 4755 empty' \
+  --customize-hook='cd "$1/srv/odd"; printf x > "$(printf "latin1-\351")"; printf y > "name with spaces"; printf z > "uni-é-日本"; ln -s /etc/hostname absolute-link; ln -s ../odd/latin1 dangling; ln "name with spaces" hard-link; mkfifo fifo; mknod char c 10 200; mknod block b 259 70000; touch future; touch -d "1960-01-01" past; touch empty; chmod 4755 empty' \
   --customize-hook='cd "$1/srv/odd"; setfattr -n user.colour -v blue "name with spaces"; setfattr -n user.big -v "$(head -c 3000 /dev/zero | tr "\0" b)" empty; setfacl -m u:1000:rw,g:50:r "uni-é-日本"; setfacl -d -m u:1000:rwx .; setcap cap_net_raw+ep future' \
   "$suite" "$work/guest.tar" "$sources"
 
@@ -61,6 +61,7 @@ tar-in $work/guest.tar / xattrs:true acls:true
 touch /srv/odd/sparse
 truncate-size /srv/odd/sparse 3221225472
 write-append /srv/odd/sparse end
+utimens /srv/odd/future 2211854706 789000000 2211854706 789000000
 umount-all
 EOF
 mv "$work/guest.tar" "$image.tar"
