@@ -91,19 +91,26 @@ function codeAt(group: Uint8Array, bit: number, width: number): number {
   return (bits >> (bit & 7)) & (2 ** width - 1);
 }
 
-/** Compress as compress(1) does, with codes of up to 16 bits. The table is not cleared when it is full. */
+/** Input bytes between two looks at how well a full table still serves. */
+const CHECK_EVERY = 10_000;
+
+/** Compress as compress(1) does, with codes of up to 16 bits. */
 export function lzwCompressor(): Transform {
   return transformOf(function* (queue) {
     yield Uint8Array.of(0x1f, 0x9d, BLOCK_MODE | MAX_WIDTH);
     // Known strings: the code of the prefix and the next byte give the longer code.
-    let known = new Map<number, number>();
+    const known = new Map<number, number>();
     let free = 257;
     let width = FIRST_WIDTH;
     let current = -1;
     const writer = new GroupWriter();
+    /** Input and output since the table was full, and the best ratio seen. */
+    let taken = 0;
+    let given = 0;
+    let best = 0;
     while (yield* want(queue, 1)) {
-      const chunk = queue.take(queue.length);
-      for (const byte of chunk) {
+      for (const byte of queue.take(queue.length)) {
+        taken++;
         if (current < 0) {
           current = byte;
           continue;
@@ -115,6 +122,8 @@ export function lzwCompressor(): Transform {
           continue;
         }
         writer.put(current, width);
+        given += width;
+        current = byte;
         if (free < 2 ** MAX_WIDTH) {
           known.set(key, free++);
           // The reader learns a string one code later.
@@ -122,14 +131,26 @@ export function lzwCompressor(): Transform {
             writer.pad(width);
             width++;
           }
+          if (free === 2 ** MAX_WIDTH) taken = given = best = 0;
+        } else if (taken >= CHECK_EVERY) {
+          const ratio = taken / given;
+          taken = given = 0;
+          if (ratio >= best) {
+            best = ratio;
+            continue;
+          }
+          // What was learnt no longer helps: begin again.
+          writer.put(CLEAR, width);
+          writer.pad(width);
+          known.clear();
+          free = 257;
+          width = FIRST_WIDTH;
         }
-        current = byte;
       }
       yield writer.drain();
     }
     if (current >= 0) writer.put(current, width);
     writer.finish();
-    known = new Map();
     yield writer.drain();
   });
 }
