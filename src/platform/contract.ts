@@ -1,5 +1,6 @@
 import type { BlockDevice } from '../block/device.ts';
 import type { FileTree } from '../vfs/tree.ts';
+import type { LvmCapability } from './lvm-capability.ts';
 
 /** What a device name stands for. */
 export type DeviceKind = 'disk' | 'partition' | 'lv' | 'md' | 'dm';
@@ -108,6 +109,8 @@ export interface Platform {
   /** The mounted tree. Throws EINVAL "you must mount the root filesystem first" while nothing is on `/`. */
   readonly files: FileTree;
   readonly identify: Identification;
+  /** LVM2. */
+  readonly lvm?: LvmCapability;
   /** Filesystem types that can be mounted, as vfs_type spells them. */
   filesystemTypes(): readonly string[];
   /** Write everything through. */

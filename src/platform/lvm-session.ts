@@ -24,6 +24,8 @@ export interface LvmSource {
   candidates(): LvmDevice[];
   /** True while the logical volume of that canonical name is mounted or otherwise in use. */
   inUse(path: string): boolean;
+  /** Called when volumes came or went. */
+  changed?(): void;
   warn(message: string): void;
 }
 
@@ -130,6 +132,7 @@ export class LvmSession implements LvmCapability {
       if (group.isActivatable(volume)) plan.add(volume);
       else refused.push(volume);
     }
+    if (plan.devices.length > 0) this.#source.changed?.();
     for (const { name, volume, minor } of plan.devices) {
       if (this.#mapper.has(name)) continue;
       const path = volume === undefined ? undefined : devicePath(group.name, volume);
@@ -151,6 +154,7 @@ export class LvmSession implements LvmCapability {
     }
     const plan = new MapperPlan(group.found.group, group.roles);
     for (const volume of group.visibleVolumes) plan.add(volume);
+    this.#source.changed?.();
     for (const { name, volume } of plan.devices) {
       this.#mapper.delete(name);
       if (volume !== undefined) this.#opened.delete(devicePath(group.name, volume));

@@ -2,9 +2,9 @@ import type { BlockDevice } from '../../block/device.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { Partition } from '../../partitions/index.ts';
 import type { DeviceTable, GuestDevice } from '../contract.ts';
+import type { LvmSession } from '../lvm-session.ts';
 import { parseDriveName, partitionDeviceName } from './device-names.ts';
 import type { Disk } from './disks.ts';
-import type { EngineLvm } from './lvm.ts';
 
 /** Looks a device up by a tag of blkid(8) (`UUID`, `LABEL`, `PARTUUID`, `PARTLABEL`). */
 export type TagLookup = (tag: string, value: string) => string | undefined;
@@ -15,12 +15,12 @@ const BY_DRIVE_LABEL = /^\/dev\/disk\/guestfs\/(.+?)(\d*)$/;
 /** The engine's devices: drives, their partitions, and the logical volumes on either. */
 export class EngineDeviceTable implements DeviceTable {
   readonly #disks: Disk[];
-  readonly #lvm: EngineLvm;
+  readonly #lvm: LvmSession;
   readonly #findTag: TagLookup;
   readonly #changed: () => void;
 
   /** `changed` is called when what the devices hold must be looked at again. */
-  constructor(disks: Disk[], lvm: EngineLvm, findTag: TagLookup, changed: () => void) {
+  constructor(disks: Disk[], lvm: LvmSession, findTag: TagLookup, changed: () => void) {
     this.#disks = disks;
     this.#lvm = lvm;
     this.#findTag = findTag;

@@ -2,6 +2,7 @@ import { GuestfsError } from '../../errors/index.ts';
 import type { LvmDevice } from '../../volumes/lvm2/scan.ts';
 import type { FileTree } from '../../vfs/tree.ts';
 import type { Platform } from '../contract.ts';
+import { LvmSession } from '../lvm-session.ts';
 import type { PrivateTree, TreeOpener } from '../inspect-capability.ts';
 import type { EngineConfig } from './config.ts';
 import { partitionDeviceName } from './device-names.ts';
@@ -11,7 +12,6 @@ import { openDrives } from './drives.ts';
 import { mountableTypes } from './filesystems.ts';
 import { EngineIdentification } from './identification.ts';
 import { EngineMounts } from './mount-control.ts';
-import { EngineLvm } from './lvm.ts';
 
 export type { DriveConfig, EngineConfig } from './config.ts';
 
@@ -21,12 +21,17 @@ export class EnginePlatform implements Platform, TreeOpener {
   readonly devices: EngineDeviceTable;
   readonly identify: EngineIdentification;
   readonly mounts: EngineMounts;
-  readonly lvm: EngineLvm;
+  readonly lvm: LvmSession;
   readonly #disks: Disk[];
 
   constructor(config: EngineConfig) {
     this.#disks = openDrives(config).map((drive) => new Disk(drive, config.warn));
-    this.lvm = new EngineLvm(() => this.#physicalVolumeCandidates(), config.warn);
+    this.lvm = new LvmSession({
+      candidates: () => this.#physicalVolumeCandidates(),
+      inUse: (path) => this.#isMounted(path),
+      changed: () => this.identify.forget(),
+      warn: config.warn,
+    });
     this.devices = new EngineDeviceTable(
       this.#disks,
       this.lvm,
@@ -64,6 +69,12 @@ export class EnginePlatform implements Platform, TreeOpener {
       }
     }
     return candidates;
+  }
+
+  #isMounted(path: string): boolean {
+    return this.mounts
+      .list()
+      .some(({ mountable }) => (this.lvm.canonicalName(mountable) ?? mountable) === path);
   }
 
   #forget(): void {
