@@ -1,0 +1,192 @@
+import { guestfsCommands, guestfsSpec } from '../../../src/tools/specs/guestfs.ts';
+import { virtCatSpec } from '../../../src/tools/specs/virt-cat.ts';
+import { virtDfSpec } from '../../../src/tools/specs/virt-df.ts';
+import { virtFilesystemsSpec } from '../../../src/tools/specs/virt-filesystems.ts';
+import { virtInspectorSpec } from '../../../src/tools/specs/virt-inspector.ts';
+import { virtLogSpec } from '../../../src/tools/specs/virt-log.ts';
+import { virtLsSpec } from '../../../src/tools/specs/virt-ls.ts';
+import { virtTailSpec } from '../../../src/tools/specs/virt-tail.ts';
+import {
+  testToolSpec,
+  virtCopyOutSpec,
+  virtListFilesystemsSpec,
+  virtListPartitionsSpec,
+  virtTarOutSpec,
+  virtTarSpec,
+} from '../../../src/tools/specs/wrappers.ts';
+import type { ManPage } from '../page.ts';
+import { DISKS, INSPECTION, OLD_STYLE, STRINGS, WINDOWS } from './words.ts';
+
+const guestfsList = guestfsCommands
+  .map(([name, usage, words]) => `- \`${name} ${usage}\`: ${words}.`)
+  .join('\n');
+
+/** Pages of all tools but guestfish. */
+export const toolPages: readonly ManPage[] = [
+  {
+    spec: guestfsSpec,
+    description: `guestfs is one command for looking into disk images. With a disk alone it opens a shell on it (**guestfish**(1)): read-only, with the guest's filesystems mounted where they belong. With a command it does one thing:
+
+${guestfsList}
+
+Each command is a tool with a name and a manual page of its own (**virt-cat**(1), **virt-ls**(1) and so on) and takes the same options, \`-m\`, \`--format\` and \`--json\` among them. The first argument after the options is the disk; a guest with several disks takes \`-a\` for each.
+
+${DISKS}`,
+    sections: [['GUEST STRINGS', STRINGS]],
+    seeAlso: [
+      'guestfish(1)',
+      'virt-cat(1)',
+      'virt-df(1)',
+      'virt-filesystems(1)',
+      'virt-inspector(1)',
+      'virt-ls(1)',
+    ],
+  },
+  {
+    spec: virtCatSpec,
+    description: `virt-cat prints files of a virtual machine. Each file is named with its full path in the guest. A file that cannot be read is complained about, and the others are still printed.
+
+${INSPECTION}
+
+${DISKS}
+
+${OLD_STYLE}`,
+    sections: [
+      ['WINDOWS PATHS', WINDOWS],
+      ['GUEST STRINGS', STRINGS],
+    ],
+    seeAlso: ['virt-copy-out(1)', 'virt-log(1)', 'virt-ls(1)', 'virt-tail(1)', 'guestfish(1)'],
+  },
+  {
+    spec: virtLsSpec,
+    description: `virt-ls lists the files in directories of a virtual machine: their names, or with options much more.
+
+${INSPECTION}
+
+${DISKS}
+
+${OLD_STYLE}`,
+    sections: [
+      [
+        'FORMS OF LISTING',
+        `- **names**: without options, one name a line, in order.
+- \`-l\`: like \`ls -la\` with numeric owners, for people.
+- \`-R\`: the paths of everything below the directory.
+- \`-lR\`: one line for each file below the directory, with the fields described here. Most other options need it.
+
+The fields of \`-lR\` are: the type (\`-\` regular file, \`d\` directory, \`l\` symbolic link, \`c\` and \`b\` devices, \`p\` named pipe, \`s\` socket, \`u\` unknown), the permissions as four octal digits, the size, the owner and group (\`--uids\`), the times of access, modification and status change (\`--times\` and its variants), device, inode, number of links, rdev and blocks (\`--extra-stats\`), the checksum (\`--checksum\`, regular files only), the full path, and for symbolic links the target.
+
+Names may hold spaces and even line ends: a program that reads the listing should use \`--csv\` or \`--json\`. In CSV a symbolic link has one field more, its target.`,
+      ],
+      ['GUEST STRINGS', STRINGS],
+    ],
+    seeAlso: ['virt-cat(1)', 'virt-copy-out(1)', 'virt-tar-out(1)', 'guestfish(1)'],
+  },
+  {
+    spec: virtDfSpec,
+    description: `virt-df shows how full the filesystems of a virtual machine are. All disks that are named belong to one guest, which is called by its first disk, with a plus sign if there are more.
+
+${DISKS} What the numbers mean is what **df**(1) would say in the guest after it was shut down.`,
+    sections: [
+      [
+        'OUTPUT',
+        `The table shows blocks of 1 KiB, or sizes with \`-h\`, or inodes with \`-i\`. A name that is too long for its column gets a line of its own. The percentage is rounded up; in CSV it has one decimal. Filesystems that cannot be mounted are left out.
+
+JSON has bytes (or inodes): \`total\`, \`used\`, \`available\`, and \`percent\`.`,
+      ],
+    ],
+    seeAlso: ['df(1)', 'virt-filesystems(1)', 'guestfish(1)'],
+  },
+  {
+    spec: virtFilesystemsSpec,
+    description: `virt-filesystems lists what is on the disks of a virtual machine: the filesystems that can be mounted, and with options also other content, partitions, disks, LVM volumes, groups and physical volumes. Options that choose what is shown can be combined.
+
+${DISKS}`,
+    sections: [
+      [
+        'COLUMNS',
+        `Without \`-l\` only names are shown. With it there are, as far as they apply to what is shown:
+
+- **Name**: the name by which the other tools and \`-m\` know it.
+- **Type**: \`filesystem\`, \`partition\`, \`device\`, \`lv\`, \`vg\` or \`pv\`.
+- **VFS**: type of the filesystem, \`swap\`, or \`unknown\`.
+- **Label**: label of the filesystem.
+- **MBR**: type byte of an MBR partition.
+- **Size**: bytes; of a filesystem, those it has for files.
+- **Parent**: the disk of a partition, the group of a volume, the devices of a group.
+- **UUID**: with \`--uuid\`.
+
+A dash stands for what does not apply. With \`--csv\` the field is empty, with \`--json\` it is missing (JSON always has all fields).`,
+      ],
+      ['GUEST STRINGS', STRINGS],
+    ],
+    seeAlso: ['virt-df(1)', 'virt-inspector(1)', 'guestfish(1)'],
+  },
+  {
+    spec: virtInspectorSpec,
+    description: `virt-inspector tells which operating systems are on the disks of a virtual machine: type, distribution, version, architecture, host name, how its filesystems are mounted, and which applications are installed. The output is XML in the form of libguestfs's virt-inspector.
+
+${DISKS}
+
+What is told comes out of files in the guest, which can lie.`,
+    seeAlso: ['virt-filesystems(1)', 'guestfs(1)', 'guestfish(1)', 'xmllint(1)'],
+  },
+  {
+    spec: virtLogSpec,
+    description: `virt-log prints the system log of a virtual machine: the systemd journal if there is one, else \`/var/log/syslog\` or \`/var/log/messages\`.
+
+${DISKS}`,
+    sections: [['GUEST STRINGS', STRINGS]],
+    seeAlso: ['virt-cat(1)', 'virt-tail(1)', 'journalctl(1)'],
+  },
+  {
+    spec: virtTailSpec,
+    description: `virt-tail prints the end of files of a virtual machine and then what is added to them, until Ctrl-C, or until none of the files is there any more. It opens the disk anew each time it looks, once a second, because the guest that writes to the file is usually running. What the guest has not yet written to its disk is not seen.
+
+${INSPECTION}`,
+    sections: [
+      ['WINDOWS PATHS', WINDOWS],
+      ['GUEST STRINGS', STRINGS],
+    ],
+    seeAlso: ['tail(1)', 'virt-cat(1)', 'virt-log(1)'],
+  },
+  {
+    spec: virtTarOutSpec,
+    description: `virt-tar-out packs a directory of a virtual machine, with everything below it, into a tar archive on the host. The archive \`-\` is standard output.
+
+${INSPECTION}
+
+${DISKS}`,
+    seeAlso: ['tar(1)', 'virt-copy-out(1)', 'guestfish(1)'],
+  },
+  {
+    spec: virtCopyOutSpec,
+    description: `virt-copy-out copies files and directories of a virtual machine, with everything below them, into a directory of the host, which must exist. Nothing is written outside that directory, whatever the names and links in the guest are.
+
+${INSPECTION}
+
+${DISKS}`,
+    seeAlso: ['virt-cat(1)', 'virt-tar-out(1)', 'guestfish(1)'],
+  },
+  {
+    spec: virtTarSpec,
+    description: `virt-tar is the old form of **virt-tar-out**(1), kept for scripts. The disks are named before the directory and the archive.`,
+    seeAlso: ['virt-tar-out(1)'],
+  },
+  {
+    spec: virtListFilesystemsSpec,
+    description: `virt-list-filesystems is an old and simple form of **virt-filesystems**(1), kept for scripts: one filesystem a line, with \`-l\` its type after a space. Note that \`-a\` means all here.`,
+    seeAlso: ['virt-filesystems(1)'],
+  },
+  {
+    spec: virtListPartitionsSpec,
+    description: `virt-list-partitions is an old and simple form of **virt-filesystems**(1), kept for scripts: one partition a line, with \`-l\` the type of what it holds and its size.`,
+    seeAlso: ['virt-filesystems(1)'],
+  },
+  {
+    spec: testToolSpec,
+    description: `libguestfs-test-tool makes a small empty disk, opens it as programs do, and tells about the machine it runs on and how long that took. Give its whole output with a report of a fault.`,
+    exitStatus: `0 if it worked: the last line of the output says so. 1 if it did not, 2 for a fault of the program itself.`,
+    seeAlso: ['guestfs(1)', 'guestfish(1)'],
+  },
+];
