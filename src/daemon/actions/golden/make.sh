@@ -6,7 +6,8 @@ cd "$(dirname "$0")"
 work=$(mktemp -d)
 trap 'umount "$work/m" 2>/dev/null || true; rm -rf "$work"' EXIT
 truncate -s 2M "$work/img"
-mke2fs -q -t ext4 -b 1024 -O ^has_journal -N 256 -U 8637d83b-ec18-4b4b-8f56-88e7e1fbdc79 "$work/img"
+mke2fs -q -t ext4 -b 1024 -O ^has_journal -N 256 -U 8637d83b-ec18-4b4b-8f56-88e7e1fbdc79 \
+  -E hash_seed=8637d83b-ec18-4b4b-8f56-88e7e1fbdc79 "$work/img"
 mkdir "$work/m"
 mount -o loop,acl,user_xattr "$work/img" "$work/m"
 here=$PWD
