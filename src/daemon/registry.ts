@@ -8,6 +8,7 @@ import { identifyActions } from './actions/identify.ts';
 import { initrdActions } from './actions/initrd.ts';
 import { internalActions } from './actions/internal.ts';
 import { lifecycleActions } from './actions/lifecycle.ts';
+import { lvmActions } from './actions/lvm.ts';
 import { mdActions } from './actions/md.ts';
 import { mountActions } from './actions/mount.ts';
 import { readActions } from './actions/read.ts';
@@ -30,6 +31,7 @@ export const implementations: Partial<DaemonActions> = {
   ...initrdActions,
   ...internalActions,
   ...lifecycleActions,
+  ...lvmActions,
   ...mdActions,
   ...mountActions,
   ...readActions,

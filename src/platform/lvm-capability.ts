@@ -32,6 +32,11 @@ export interface LvmCapability {
   volumeGroups(): VolumeGroupReport[];
   /** Every logical volume that is not hidden, sorted by volume group and name. */
   logicalVolumes(): LvmVolumeReport[];
+  /**
+   * `/dev/VG/LV` of the logical volumes that lvs(8) calls public, active or not, but for those that activation skips
+   * and those of groups that are exported or another host's; sorted.
+   */
+  listedNames(): string[];
   /** UUIDs with dashes of the PVs of a volume group, in the order lvm(8) prints them. Throws ENOENT. */
   physicalVolumeUuids(volumeGroup: string): string[];
   /** UUIDs with dashes of the visible LVs of a volume group, in the order lvm(8) prints them. Throws ENOENT. */

@@ -215,6 +215,17 @@ export class LvmSession implements LvmCapability {
     return [...this.#publicActive().keys()].toSorted();
   }
 
+  listedNames(): string[] {
+    return this.state.volumeGroups
+      .filter((group) => this.#isListed(group))
+      .flatMap((group) =>
+        group.visibleVolumes
+          .filter((volume) => group.isPublic(volume) && !volume.flags.has('ACTIVATION_SKIP'))
+          .map((volume) => devicePath(group.name, volume.name)),
+      )
+      .toSorted();
+  }
+
   #publicActive(): Map<string, ActiveDevice> {
     const active = new Map<string, ActiveDevice>();
     for (const group of this.state.volumeGroups) {
