@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs';
 import type { Extent } from './device.ts';
-import { nativeSeek } from './native.ts';
+import { nativeSeek } from './file-native.ts';
 
 /** Values of lseek(2)'s `whence` on Linux. */
 const SEEK_DATA = 3;
