@@ -10,8 +10,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'physvols' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'list the LVM physical volumes',
+    description:
+      'Returns the device names of all LVM2 physical volumes, sorted, those that belong to no volume group too. A physical volume that a group names but no drive has is shown as `[unknown]`.\n\nSee `pvs_full` for their sizes and attributes.',
   },
   {
     name: 'vgs',
@@ -22,8 +23,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'volgroups' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'list the LVM volume groups',
+    description:
+      'Returns the names of all LVM2 volume groups, sorted, exported and incomplete ones too.\n\nSee `vgs_full` for their sizes and attributes.',
   },
   {
     name: 'lvs',
@@ -34,8 +36,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'Device', name: 'logvols' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'list the LVM logical volumes',
+    description:
+      'Returns the device names of all logical volumes as `/dev/VG/LV`, sorted. The list has inactive volumes too, whose device does not exist until `vg_activate` makes it. It leaves out pools, the hidden parts of other volumes, volumes that are marked to be skipped at activation (as thin snapshots are by default), and everything in exported volume groups.\n\nSee `lvs_full` for all of them with sizes and attributes.',
   },
   {
     name: 'pvs_full',
@@ -46,8 +49,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'lvm_pv', name: 'physvols' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'list the LVM physical volumes with their details',
+    description:
+      'Returns a struct for each LVM2 physical volume with what `pvs -o pv_all` shows: sizes in bytes, extents as counts, `pv_attr` in its letters (`a` allocatable, `x` exported, `m` missing), tags joined by commas. UUIDs are 32 characters without dashes. `pv_mda_free` is the free space of the fullest metadata area in use.',
   },
   {
     name: 'vgs_full',
@@ -58,8 +62,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'lvm_vg', name: 'volgroups' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'list the LVM volume groups with their details',
+    description:
+      'Returns a struct for each LVM2 volume group with what `vgs -o vg_all` shows: sizes in bytes, extents as counts, `vg_attr` in its letters (`w` writable, `z` resizeable, `x` exported, `p` physical volumes missing, then the allocation policy), tags joined by commas. UUIDs are 32 characters without dashes.',
   },
   {
     name: 'lvs_full',
@@ -70,8 +75,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'lvm_lv', name: 'logvols' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'list the LVM logical volumes with their details',
+    description:
+      'Returns a struct for each visible LVM2 logical volume with what `lvs -o lv_all` shows: size in bytes, the ten letters of `lv_attr`, device numbers (-1 where it has none), origin, tags. `snap_percent` tells how full a snapshot, thin pool or thin volume is and `copy_percent` how much of a mirror is in sync; both are -1 where they do not apply or cannot be known.\n\nPools are listed too, unlike in `lvs`.',
   },
   {
     name: 'pvcreate',
@@ -82,8 +88,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'create an LVM physical volume',
+    description:
+      'Writes an LVM2 label and an empty metadata area to `device`, which is usually a partition such as `/dev/sda1`. Whatever was on the device is lost.',
   },
   {
     name: 'vgcreate',
@@ -97,8 +104,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'create an LVM volume group',
+    description:
+      'Creates the volume group `volgroup` out of the physical volumes `physvols`, which must not be empty and must belong to no group yet.',
   },
   {
     name: 'lvcreate',
@@ -113,8 +121,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'create an LVM logical volume',
+    description:
+      'Creates the logical volume `logvol` in the group `volgroup`. `mbytes` is its size in megabytes; it is rounded up to whole extents.',
   },
   {
     name: 'lvm_remove_all',
@@ -125,8 +134,8 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'remove all LVM volumes, groups and labels',
+    description: 'Removes every logical volume, volume group and physical volume. All data on them is lost.',
   },
   {
     name: 'lvremove',
@@ -137,8 +146,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'remove an LVM logical volume',
+    description:
+      'Removes the logical volume `device`, such as `/dev/VG/LV`. Given the name of a group, as `/dev/VG`, it removes all volumes of the group.',
   },
   {
     name: 'vgremove',
@@ -149,8 +159,8 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'remove an LVM volume group',
+    description: 'Removes the volume group `vgname` with all its logical volumes.',
   },
   {
     name: 'pvremove',
@@ -161,8 +171,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'remove an LVM physical volume',
+    description:
+      'Wipes the LVM2 label of `device`, so that LVM no longer recognises it. Fails while a volume group uses it: remove the group first.',
   },
   {
     name: 'pvresize',
@@ -173,8 +184,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'resize an LVM physical volume to its device',
+    description:
+      'Makes the physical volume `device` as large as its partition or drive, after that has grown.',
   },
   {
     name: 'vg_activate_all',
@@ -185,8 +197,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'activate or deactivate all volume groups',
+    description:
+      'Activates every volume group if `activate` is true, so that its logical volumes get devices, or deactivates all. Exported groups are left alone.\n\nFails with EBUSY if a volume that would go is mounted, and with EIO naming the volumes that were not activated because a physical volume is missing; all others are active then.',
   },
   {
     name: 'vg_activate',
@@ -200,8 +213,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'activate or deactivate some volume groups',
+    description:
+      'Activates the volume groups `volgroups` if `activate` is true, or deactivates them. An empty list means all groups.\n\nFails with ENOENT for a group that does not exist, EINVAL for one that is exported, EBUSY if a volume that would go is mounted, and EIO naming the volumes that could not be activated because a physical volume is missing.',
   },
   {
     name: 'lvresize',
@@ -215,8 +229,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'resize an LVM logical volume',
+    description:
+      'Makes the logical volume `device` larger or smaller; `mbytes` is the new size in megabytes. When it shrinks, what was in the part that goes is lost: shrink the filesystem first.',
   },
   {
     name: 'lvrename',
@@ -229,8 +244,9 @@ export const lvmActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'rename an LVM logical volume',
+    description:
+      'Renames the logical volume `logvol` to `newlogvol`. Both are names like `/dev/VG/LV` in the same group.',
   },
   {
     name: 'vgrename',
@@ -243,8 +259,9 @@ export const lvmActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'rename an LVM volume group',
+    description:
+      'Renames the volume group `volgroup` to `newvolgroup`. The device names of all its logical volumes change with it.',
   },
   {
     name: 'pvuuid',
@@ -254,8 +271,9 @@ export const lvmActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'uuid' },
-    summary: '',
-    description: '',
+    summary: 'get the UUID of a physical volume',
+    description:
+      "Returns the UUID of the LVM physical volume `device` in LVM's own form, 32 letters and digits in groups parted by dashes. Fails with EINVAL where the device is no physical volume.",
   },
   {
     name: 'vguuid',
@@ -265,8 +283,9 @@ export const lvmActions = [
     args: [{ type: 'String', name: 'vgname' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'uuid' },
-    summary: '',
-    description: '',
+    summary: 'get the UUID of a volume group',
+    description:
+      "Returns the UUID of the volume group `vgname` in LVM's own form, with dashes. Fails with ENOENT where there is no such group.",
   },
   {
     name: 'lvuuid',
@@ -276,8 +295,9 @@ export const lvmActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'uuid' },
-    summary: '',
-    description: '',
+    summary: 'get the UUID of a logical volume',
+    description:
+      "Returns the UUID of the logical volume `device` in LVM's own form, with dashes. The volume must be active; aliases such as `/dev/mapper/VG-LV` are understood.",
   },
   {
     name: 'vgpvuuids',
@@ -287,8 +307,9 @@ export const lvmActions = [
     args: [{ type: 'String', name: 'vgname' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'uuids' },
-    summary: '',
-    description: '',
+    summary: 'get the UUIDs of the physical volumes of a group',
+    description:
+      'Returns the UUIDs of all physical volumes of the volume group `vgname`, missing ones too. Match them with `pvuuid` to find which device is which.',
   },
   {
     name: 'vglvuuids',
@@ -298,8 +319,9 @@ export const lvmActions = [
     args: [{ type: 'String', name: 'vgname' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'uuids' },
-    summary: '',
-    description: '',
+    summary: 'get the UUIDs of the logical volumes of a group',
+    description:
+      'Returns the UUIDs of all visible logical volumes of the volume group `vgname`. Match them with `lvuuid` to find which device is which.',
   },
   {
     name: 'lvresize_free',
@@ -313,8 +335,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'grow a logical volume into free space',
+    description:
+      'Grows the logical volume `lv` by `percent` percent of the free space of its group. 100 takes all of it.',
   },
   {
     name: 'pvresize_size',
@@ -328,8 +351,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'resize an LVM physical volume to a size',
+    description:
+      'Makes the physical volume `device` `size` bytes large, which may be less than its partition has. Use this before the partition is made smaller.',
   },
   {
     name: 'lvm_set_filter',
@@ -340,8 +364,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'limit which devices LVM looks at',
+    description:
+      'From now on LVM sees only `devices`: drives, with all partitions on them, or single partitions. All volume groups are deactivated first, and what can be seen with the new filter is activated. It is of use where two drives hold copies of one physical volume, or two groups with one name.\n\nFails with EBUSY while a logical volume is mounted, and with ENOENT where a device does not exist. `lvm_clear_filter` takes the filter away.',
   },
   {
     name: 'lvm_clear_filter',
@@ -351,8 +376,9 @@ export const lvmActions = [
     args: [],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'let LVM look at all devices again',
+    description:
+      'Takes away the filter that `lvm_set_filter` set, looks at all devices and activates every volume group that is found. Fails with EBUSY while a logical volume is mounted.',
   },
   {
     name: 'is_lv',
@@ -362,8 +388,9 @@ export const lvmActions = [
     args: [{ type: 'Mountable', name: 'mountable' }],
     optargs: [],
     ret: { type: 'Bool', name: 'lvflag' },
-    summary: '',
-    description: '',
+    summary: 'test if a device is a logical volume',
+    description:
+      'Returns true if `mountable` is the device of an active LVM logical volume, under its own name or an alias. Fails with ENOENT where there is no such device.',
   },
   {
     name: 'lvm_canonical_lv_name',
@@ -373,8 +400,9 @@ export const lvmActions = [
     args: [{ type: 'String', name: 'lvname' }],
     optargs: [],
     ret: { type: 'String', of: 'Device', name: 'lv' },
-    summary: '',
-    description: '',
+    summary: 'get the usual name of a logical volume',
+    description:
+      'Turns an alias of a logical volume, such as `/dev/mapper/VG-LV` or `/dev/dm-3`, into the name under which `lvs` lists it, `/dev/VG/LV`. Fails with ENOENT where there is no such device and EINVAL where it is no logical volume.',
   },
   {
     name: 'lvcreate_free',
@@ -389,8 +417,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'create a logical volume in free space',
+    description:
+      'Creates the logical volume `logvol` in the group `volgroup` with `percent` percent of the space that is free there. 100 takes all of it.',
   },
   {
     name: 'vgmeta',
@@ -401,8 +430,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'BufferOut', name: 'metadata' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'get the metadata of a volume group',
+    description:
+      'Returns the metadata of the volume group `vgname` as text in the form that vgcfgbackup(8) writes. It is meant for looking at and for keeping; nothing here reads it back.',
   },
   {
     name: 'pvchange_uuid',
@@ -413,8 +443,9 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'give a physical volume a new UUID',
+    description:
+      'Gives the physical volume `device` a new random UUID, so that a clone of a disk can be used beside the original.',
   },
   {
     name: 'pvchange_uuid_all',
@@ -425,8 +456,8 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'give all physical volumes new UUIDs',
+    description: 'Gives every physical volume a new random UUID.',
   },
   {
     name: 'vgchange_uuid',
@@ -437,8 +468,8 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'give a volume group a new UUID',
+    description: 'Gives the volume group `vg` a new random UUID.',
   },
   {
     name: 'vgchange_uuid_all',
@@ -449,8 +480,8 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'lvm2',
-    summary: '',
-    description: '',
+    summary: 'give all volume groups new UUIDs',
+    description: 'Gives every volume group a new random UUID.',
   },
   {
     name: 'lvm_scan',
@@ -460,8 +491,9 @@ export const lvmActions = [
     args: [{ type: 'Bool', name: 'activate' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'look for LVM volumes again',
+    description:
+      'Looks at all devices for physical volumes, volume groups and logical volumes. If `activate` is true, everything found is activated. Needed after a device that holds LVM appeared, as `cryptsetup_open` makes one.',
   },
   {
     name: 'vgscan',
@@ -472,7 +504,8 @@ export const lvmActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'lvm_scan',
-    summary: '',
-    description: '',
+    summary: 'look for LVM volumes again without activating',
+    description:
+      'Looks at all devices for physical volumes and volume groups, and activates nothing. `lvm_scan` does the same and can activate what it finds.',
   },
 ] as const satisfies readonly ActionRecord[];

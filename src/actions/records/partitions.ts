@@ -9,8 +9,9 @@ export const partitionsActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'partitions' },
-    summary: '',
-    description: '',
+    summary: 'show the geometry that the kernel assumes',
+    description:
+      'Returns one line of text with the cylinders, heads and sectors per track that Linux reports for `device`: 255 heads of 63 sectors unless the hardware says otherwise. No disk of this century has such a geometry; old boot loaders ask for it.',
   },
   {
     name: 'sfdisk_disk_geometry',
@@ -20,8 +21,9 @@ export const partitionsActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'partitions' },
-    summary: '',
-    description: '',
+    summary: 'show the geometry that the partition table assumes',
+    description:
+      'Returns one line of text with the cylinders, heads and sectors per track for which the partition table of `device` was written. It may differ from `sfdisk_kernel_geometry`.',
   },
   {
     name: 'part_init',
@@ -34,8 +36,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'create an empty partition table',
+    description:
+      'Writes an empty partition table of type `parttype` to `device`: `gpt` (also `efi`), or `mbr` (also `msdos`), or one of the rarer types that parted(8) knows. Partitions that were there are gone; add new ones with `part_add`.',
   },
   {
     name: 'part_add',
@@ -50,8 +53,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'add a partition',
+    description:
+      "Adds a partition to `device`. `prlogex` is its kind: `primary` (`p`), `logical` (`l`) or `extended` (`e`); everything on a GPT is primary. `startsect` and `endsect` are the first and last sector, both within the partition, in units of the device's sector; negative numbers count from the end of the disk, -1 being the last sector.\n\nThe partition's content stays what it was: nothing is formatted.",
   },
   {
     name: 'part_disk',
@@ -64,8 +68,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'partition a whole disk with one partition',
+    description:
+      "Writes a new partition table of type `parttype` to `device` with a single partition that covers the disk, but for the room that alignment and a GPT's copies need. `parttype` is as in `part_init`, usually `gpt` or `mbr`.",
   },
   {
     name: 'part_set_bootable',
@@ -79,8 +84,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set or clear the boot flag of a partition',
+    description:
+      'Sets the boot flag of partition `partnum` of `device` if `bootable` is true, or clears it. Partitions are numbered from 1. On an MBR this is the active flag; on a GPT it makes the partition an EFI system partition.',
   },
   {
     name: 'part_set_name',
@@ -94,8 +100,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the name of a GPT partition',
+    description:
+      'Gives partition `partnum` of `device` a name, which only some tables have, GPT among them: up to 36 characters there.',
   },
   {
     name: 'part_list',
@@ -105,8 +112,9 @@ export const partitionsActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'StructList', of: 'partition', name: 'partitions' },
-    summary: '',
-    description: '',
+    summary: 'list the partitions of a disk',
+    description:
+      'Returns a struct for each partition of `device`: its number, first byte, last byte and size in bytes, in the order in which they lie on the disk. An extended partition is listed with its full size, and the logical ones in it after it.\n\nA disk that a filesystem fills without any table is shown as one partition of the whole size. Fails with EINVAL where there is neither.',
   },
   {
     name: 'part_get_parttype',
@@ -116,8 +124,9 @@ export const partitionsActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'parttype' },
-    summary: '',
-    description: '',
+    summary: 'get the type of a partition table',
+    description:
+      'Returns the type of the partition table of `device`: `gpt`, `msdos` for an MBR, `loop` where a filesystem fills the disk without any table, or one of `aix`, `amiga`, `atari`, `bsd`, `dvh`, `mac`, `pc98`, `sun`. Fails with EINVAL where there is nothing recognisable.',
   },
   {
     name: 'part_del',
@@ -130,8 +139,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'delete a partition',
+    description:
+      'Deletes partition `partnum` of `device`. Deleting an extended partition deletes the logical ones in it. The content stays on the disk, but nothing leads to it any more.',
   },
   {
     name: 'part_get_bootable',
@@ -144,8 +154,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'Bool', name: 'bootable' },
-    summary: '',
-    description: '',
+    summary: 'tell if a partition has the boot flag',
+    description:
+      'Returns true if partition `partnum` of `device` is marked as bootable: the active flag on an MBR; on a GPT an EFI system partition, or one with the attribute for legacy BIOS boot. Fails with EINVAL where there is no such partition.',
   },
   {
     name: 'part_get_mbr_id',
@@ -159,8 +170,9 @@ export const partitionsActions = [
     optargs: [],
     ret: { type: 'Int', name: 'idbyte' },
     fishOutput: 'hex',
-    summary: '',
-    description: '',
+    summary: 'get the type byte of an MBR partition',
+    description:
+      'Returns the id byte of partition `partnum` of `device`, such as 0x83 for Linux or 0x8e for LVM. guestfish prints it in hexadecimal. Fails with EINVAL on other tables than an MBR: ask `part_get_gpt_type` there.',
   },
   {
     name: 'part_set_mbr_id',
@@ -174,8 +186,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the type byte of an MBR partition',
+    description:
+      'Sets the id byte of partition `partnum` of `device` to `idbyte`, such as 0x83 for Linux or 0x8e for LVM.',
   },
   {
     name: 'part_set_gpt_type',
@@ -189,8 +202,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the type GUID of a GPT partition',
+    description:
+      'Sets the type of partition `partnum` of `device` to `guid`. The table must be a GPT. `C12A7328-F81F-11D2-BA4B-00A0C93EC93B` is an EFI system partition, `21686148-6449-6E6F-744E-656564454649` a BIOS boot partition.',
   },
   {
     name: 'part_get_gpt_type',
@@ -203,8 +217,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'guid' },
-    summary: '',
-    description: '',
+    summary: 'get the type GUID of a GPT partition',
+    description:
+      'Returns the type GUID of partition `partnum` of `device` in upper case. Fails with EINVAL where the table is no GPT or has no such partition.',
   },
   {
     name: 'part_set_gpt_attributes',
@@ -218,8 +233,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the attribute bits of a GPT partition',
+    description:
+      "Sets all 64 attribute bits of partition `partnum` of `device`. Bit 0 says that the platform needs the partition, bit 1 that firmware shall not touch it, bit 2 that a legacy BIOS may boot it; bits 48 to 63 belong to the partition's type.",
   },
   {
     name: 'part_get_gpt_attributes',
@@ -232,8 +248,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'Int64', name: 'attributes', opaque: true },
-    summary: '',
-    description: '',
+    summary: 'get the attribute bits of a GPT partition',
+    description:
+      'Returns all 64 attribute bits of partition `partnum` of `device`; their meaning is at `part_set_gpt_attributes`. The result is a bigint. Fails with EINVAL where the table is no GPT or has no such partition.',
   },
   {
     name: 'part_get_name',
@@ -246,8 +263,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'name' },
-    summary: '',
-    description: '',
+    summary: 'get the name of a GPT partition',
+    description:
+      'Returns the name of partition `partnum` of `device`, empty if it was given none. Fails with EINVAL on a table whose partitions have no names, such as an MBR.',
   },
   {
     name: 'part_set_gpt_guid',
@@ -261,8 +279,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the GUID of a GPT partition',
+    description:
+      'Sets the unique GUID of partition `partnum` of `device`, by which `/dev/disk/by-partuuid` and boot loaders find it. The table must be a GPT.',
   },
   {
     name: 'part_get_gpt_guid',
@@ -275,8 +294,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'guid' },
-    summary: '',
-    description: '',
+    summary: 'get the GUID of a GPT partition',
+    description:
+      'Returns the unique GUID of partition `partnum` of `device` in upper case. Fails with EINVAL where the table is no GPT or has no such partition.',
   },
   {
     name: 'part_get_mbr_part_type',
@@ -289,8 +309,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'partitiontype' },
-    summary: '',
-    description: '',
+    summary: 'tell if a partition is primary, extended or logical',
+    description:
+      'Returns `primary`, `extended` or `logical` for partition `partnum` of `device`. On a GPT every partition is primary. Fails with EINVAL where there is no such partition.',
   },
   {
     name: 'part_set_disk_guid',
@@ -303,8 +324,8 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the GUID of a GPT disk',
+    description: 'Sets the GUID of the whole disk `device`, which must have a GPT.',
   },
   {
     name: 'part_get_disk_guid',
@@ -314,8 +335,9 @@ export const partitionsActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'guid' },
-    summary: '',
-    description: '',
+    summary: 'get the GUID of a GPT disk',
+    description:
+      'Returns the GUID of the whole disk `device` in upper case. Fails with EINVAL where it has no GPT.',
   },
   {
     name: 'part_set_disk_guid_random',
@@ -325,8 +347,8 @@ export const partitionsActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'give a GPT disk a new random GUID',
+    description: 'Sets the GUID of the whole disk `device`, which must have a GPT, to a random value.',
   },
   {
     name: 'part_expand_gpt',
@@ -337,8 +359,9 @@ export const partitionsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'gdisk',
-    summary: '',
-    description: '',
+    summary: 'move the backup GPT to the end of the disk',
+    description:
+      'Moves the second copy of the GPT of `device` to the last sectors of the disk, so that space by which the disk has grown can be used.',
   },
   {
     name: 'part_resize',
@@ -352,8 +375,9 @@ export const partitionsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'move the end of a partition',
+    description:
+      'Makes partition `partnum` of `device` end at sector `endsect`, which still belongs to it; a negative number counts from the end of the disk. Neither its content nor the filesystem on it is resized.',
   },
   {
     name: 'sfdisk',
@@ -370,8 +394,9 @@ export const partitionsActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'part_add',
-    summary: '',
-    description: '',
+    summary: 'partition a disk with a script for sfdisk',
+    description:
+      'Creates an MBR on `device` from `lines`, each as sfdisk(8) reads it. `cyls`, `heads` and `sectors` give the geometry, 0 leaves it to the program. `part_init` and `part_add` are the way to do this now.',
   },
   {
     name: 'sfdisk_N',
@@ -389,8 +414,9 @@ export const partitionsActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'part_add',
-    summary: '',
-    description: '',
+    summary: 'change one partition with a script for sfdisk',
+    description:
+      'Changes partition `partnum` of `device` as the single `line` says, in the form that sfdisk(8) reads. `part_add` and `part_del` are the way to do this now.',
   },
   {
     name: 'sfdisk_l',
@@ -401,8 +427,9 @@ export const partitionsActions = [
     optargs: [],
     ret: { type: 'String', of: 'Device', name: 'partitions' },
     deprecatedBy: 'part_list',
-    summary: '',
-    description: '',
+    summary: 'show the partition table as text',
+    description:
+      'Returns the partition table of `device` as a text for people, in the manner of `sfdisk -l`. Its form is not fixed: `part_list` gives the same for programs.',
   },
   {
     name: 'sfdiskM',
@@ -416,7 +443,8 @@ export const partitionsActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'part_add',
-    summary: '',
-    description: '',
+    summary: 'partition a disk in megabytes with a script for sfdisk',
+    description:
+      'As `sfdisk`, but the lines count in megabytes and no geometry is given. `part_init` and `part_add` are the way to do this now.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -2046,231 +2046,245 @@ export interface GuestfsMethods {
    */
   luksClose(device: string, options?: CallOptions): Promise<void>;
   /**
-   * pvs:
+   * pvs: list the LVM physical volumes
    *
+   * Returns the device names of all LVM2 physical volumes, sorted, those that belong to no volume group too. A physical volume that a group names but no drive has is shown as `[unknown]`.
    *
+   * See `pvs_full` for their sizes and attributes.
    */
   pvs(options?: CallOptions): Promise<string[]>;
   /**
-   * vgs:
+   * vgs: list the LVM volume groups
    *
+   * Returns the names of all LVM2 volume groups, sorted, exported and incomplete ones too.
    *
+   * See `vgs_full` for their sizes and attributes.
    */
   vgs(options?: CallOptions): Promise<string[]>;
   /**
-   * lvs:
+   * lvs: list the LVM logical volumes
    *
+   * Returns the device names of all logical volumes as `/dev/VG/LV`, sorted. The list has inactive volumes too, whose device does not exist until `vg_activate` makes it. It leaves out pools, the hidden parts of other volumes, volumes that are marked to be skipped at activation (as thin snapshots are by default), and everything in exported volume groups.
    *
+   * See `lvs_full` for all of them with sizes and attributes.
    */
   lvs(options?: CallOptions): Promise<string[]>;
   /**
-   * pvs_full:
+   * pvs_full: list the LVM physical volumes with their details
    *
-   *
+   * Returns a struct for each LVM2 physical volume with what `pvs -o pv_all` shows: sizes in bytes, extents as counts, `pv_attr` in its letters (`a` allocatable, `x` exported, `m` missing), tags joined by commas. UUIDs are 32 characters without dashes. `pv_mda_free` is the free space of the fullest metadata area in use.
    */
   pvsFull(options?: CallOptions): Promise<structs.LvmPv[]>;
   /**
-   * vgs_full:
+   * vgs_full: list the LVM volume groups with their details
    *
-   *
+   * Returns a struct for each LVM2 volume group with what `vgs -o vg_all` shows: sizes in bytes, extents as counts, `vg_attr` in its letters (`w` writable, `z` resizeable, `x` exported, `p` physical volumes missing, then the allocation policy), tags joined by commas. UUIDs are 32 characters without dashes.
    */
   vgsFull(options?: CallOptions): Promise<structs.LvmVg[]>;
   /**
-   * lvs_full:
+   * lvs_full: list the LVM logical volumes with their details
    *
+   * Returns a struct for each visible LVM2 logical volume with what `lvs -o lv_all` shows: size in bytes, the ten letters of `lv_attr`, device numbers (-1 where it has none), origin, tags. `snap_percent` tells how full a snapshot, thin pool or thin volume is and `copy_percent` how much of a mirror is in sync; both are -1 where they do not apply or cannot be known.
    *
+   * Pools are listed too, unlike in `lvs`.
    */
   lvsFull(options?: CallOptions): Promise<structs.LvmLv[]>;
   /**
-   * pvcreate:
+   * pvcreate: create an LVM physical volume
    *
-   *
+   * Writes an LVM2 label and an empty metadata area to `device`, which is usually a partition such as `/dev/sda1`. Whatever was on the device is lost.
    */
   pvcreate(device: string, options?: CallOptions): Promise<void>;
   /**
-   * vgcreate:
+   * vgcreate: create an LVM volume group
    *
-   *
+   * Creates the volume group `volgroup` out of the physical volumes `physvols`, which must not be empty and must belong to no group yet.
    */
   vgcreate(volgroup: string, physvols: readonly string[], options?: CallOptions): Promise<void>;
   /**
-   * lvcreate:
+   * lvcreate: create an LVM logical volume
    *
-   *
+   * Creates the logical volume `logvol` in the group `volgroup`. `mbytes` is its size in megabytes; it is rounded up to whole extents.
    */
   lvcreate(logvol: string, volgroup: string, mbytes: number, options?: CallOptions): Promise<void>;
   /**
-   * lvm_remove_all:
+   * lvm_remove_all: remove all LVM volumes, groups and labels
    *
-   *
+   * Removes every logical volume, volume group and physical volume. All data on them is lost.
    */
   lvmRemoveAll(options?: CallOptions): Promise<void>;
   /**
-   * lvremove:
+   * lvremove: remove an LVM logical volume
    *
-   *
+   * Removes the logical volume `device`, such as `/dev/VG/LV`. Given the name of a group, as `/dev/VG`, it removes all volumes of the group.
    */
   lvremove(device: string, options?: CallOptions): Promise<void>;
   /**
-   * vgremove:
+   * vgremove: remove an LVM volume group
    *
-   *
+   * Removes the volume group `vgname` with all its logical volumes.
    */
   vgremove(vgname: string, options?: CallOptions): Promise<void>;
   /**
-   * pvremove:
+   * pvremove: remove an LVM physical volume
    *
-   *
+   * Wipes the LVM2 label of `device`, so that LVM no longer recognises it. Fails while a volume group uses it: remove the group first.
    */
   pvremove(device: string, options?: CallOptions): Promise<void>;
   /**
-   * pvresize:
+   * pvresize: resize an LVM physical volume to its device
    *
-   *
+   * Makes the physical volume `device` as large as its partition or drive, after that has grown.
    */
   pvresize(device: string, options?: CallOptions): Promise<void>;
   /**
-   * vg_activate_all:
+   * vg_activate_all: activate or deactivate all volume groups
    *
+   * Activates every volume group if `activate` is true, so that its logical volumes get devices, or deactivates all. Exported groups are left alone.
    *
+   * Fails with EBUSY if a volume that would go is mounted, and with EIO naming the volumes that were not activated because a physical volume is missing; all others are active then.
    */
   vgActivateAll(activate: boolean, options?: CallOptions): Promise<void>;
   /**
-   * vg_activate:
+   * vg_activate: activate or deactivate some volume groups
    *
+   * Activates the volume groups `volgroups` if `activate` is true, or deactivates them. An empty list means all groups.
    *
+   * Fails with ENOENT for a group that does not exist, EINVAL for one that is exported, EBUSY if a volume that would go is mounted, and EIO naming the volumes that could not be activated because a physical volume is missing.
    */
   vgActivate(activate: boolean, volgroups: readonly string[], options?: CallOptions): Promise<void>;
   /**
-   * lvresize:
+   * lvresize: resize an LVM logical volume
    *
-   *
+   * Makes the logical volume `device` larger or smaller; `mbytes` is the new size in megabytes. When it shrinks, what was in the part that goes is lost: shrink the filesystem first.
    */
   lvresize(device: string, mbytes: number, options?: CallOptions): Promise<void>;
   /**
-   * lvrename:
+   * lvrename: rename an LVM logical volume
    *
-   *
+   * Renames the logical volume `logvol` to `newlogvol`. Both are names like `/dev/VG/LV` in the same group.
    */
   lvrename(logvol: string, newlogvol: string, options?: CallOptions): Promise<void>;
   /**
-   * vgrename:
+   * vgrename: rename an LVM volume group
    *
-   *
+   * Renames the volume group `volgroup` to `newvolgroup`. The device names of all its logical volumes change with it.
    */
   vgrename(volgroup: string, newvolgroup: string, options?: CallOptions): Promise<void>;
   /**
-   * pvuuid:
+   * pvuuid: get the UUID of a physical volume
    *
-   *
+   * Returns the UUID of the LVM physical volume `device` in LVM's own form, 32 letters and digits in groups parted by dashes. Fails with EINVAL where the device is no physical volume.
    */
   pvuuid(device: string, options?: CallOptions): Promise<string>;
   /**
-   * vguuid:
+   * vguuid: get the UUID of a volume group
    *
-   *
+   * Returns the UUID of the volume group `vgname` in LVM's own form, with dashes. Fails with ENOENT where there is no such group.
    */
   vguuid(vgname: string, options?: CallOptions): Promise<string>;
   /**
-   * lvuuid:
+   * lvuuid: get the UUID of a logical volume
    *
-   *
+   * Returns the UUID of the logical volume `device` in LVM's own form, with dashes. The volume must be active; aliases such as `/dev/mapper/VG-LV` are understood.
    */
   lvuuid(device: string, options?: CallOptions): Promise<string>;
   /**
-   * vgpvuuids:
+   * vgpvuuids: get the UUIDs of the physical volumes of a group
    *
-   *
+   * Returns the UUIDs of all physical volumes of the volume group `vgname`, missing ones too. Match them with `pvuuid` to find which device is which.
    */
   vgpvuuids(vgname: string, options?: CallOptions): Promise<string[]>;
   /**
-   * vglvuuids:
+   * vglvuuids: get the UUIDs of the logical volumes of a group
    *
-   *
+   * Returns the UUIDs of all visible logical volumes of the volume group `vgname`. Match them with `lvuuid` to find which device is which.
    */
   vglvuuids(vgname: string, options?: CallOptions): Promise<string[]>;
   /**
-   * lvresize_free:
+   * lvresize_free: grow a logical volume into free space
    *
-   *
+   * Grows the logical volume `lv` by `percent` percent of the free space of its group. 100 takes all of it.
    */
   lvresizeFree(lv: string, percent: number, options?: CallOptions): Promise<void>;
   /**
-   * pvresize_size:
+   * pvresize_size: resize an LVM physical volume to a size
    *
-   *
+   * Makes the physical volume `device` `size` bytes large, which may be less than its partition has. Use this before the partition is made smaller.
    */
   pvresizeSize(device: string, size: number, options?: CallOptions): Promise<void>;
   /**
-   * lvm_set_filter:
+   * lvm_set_filter: limit which devices LVM looks at
    *
+   * From now on LVM sees only `devices`: drives, with all partitions on them, or single partitions. All volume groups are deactivated first, and what can be seen with the new filter is activated. It is of use where two drives hold copies of one physical volume, or two groups with one name.
    *
+   * Fails with EBUSY while a logical volume is mounted, and with ENOENT where a device does not exist. `lvm_clear_filter` takes the filter away.
    */
   lvmSetFilter(devices: readonly string[], options?: CallOptions): Promise<void>;
   /**
-   * lvm_clear_filter:
+   * lvm_clear_filter: let LVM look at all devices again
    *
-   *
+   * Takes away the filter that `lvm_set_filter` set, looks at all devices and activates every volume group that is found. Fails with EBUSY while a logical volume is mounted.
    */
   lvmClearFilter(options?: CallOptions): Promise<void>;
   /**
-   * is_lv:
+   * is_lv: test if a device is a logical volume
    *
-   *
+   * Returns true if `mountable` is the device of an active LVM logical volume, under its own name or an alias. Fails with ENOENT where there is no such device.
    */
   isLv(mountable: string, options?: CallOptions): Promise<boolean>;
   /**
-   * lvm_canonical_lv_name:
+   * lvm_canonical_lv_name: get the usual name of a logical volume
    *
-   *
+   * Turns an alias of a logical volume, such as `/dev/mapper/VG-LV` or `/dev/dm-3`, into the name under which `lvs` lists it, `/dev/VG/LV`. Fails with ENOENT where there is no such device and EINVAL where it is no logical volume.
    */
   lvmCanonicalLvName(lvname: string, options?: CallOptions): Promise<string>;
   /**
-   * lvcreate_free:
+   * lvcreate_free: create a logical volume in free space
    *
-   *
+   * Creates the logical volume `logvol` in the group `volgroup` with `percent` percent of the space that is free there. 100 takes all of it.
    */
   lvcreateFree(logvol: string, volgroup: string, percent: number, options?: CallOptions): Promise<void>;
   /**
-   * vgmeta:
+   * vgmeta: get the metadata of a volume group
    *
-   *
+   * Returns the metadata of the volume group `vgname` as text in the form that vgcfgbackup(8) writes. It is meant for looking at and for keeping; nothing here reads it back.
    */
   vgmeta(vgname: string, options?: CallOptions): Promise<Uint8Array>;
   /**
-   * pvchange_uuid:
+   * pvchange_uuid: give a physical volume a new UUID
    *
-   *
+   * Gives the physical volume `device` a new random UUID, so that a clone of a disk can be used beside the original.
    */
   pvchangeUuid(device: string, options?: CallOptions): Promise<void>;
   /**
-   * pvchange_uuid_all:
+   * pvchange_uuid_all: give all physical volumes new UUIDs
    *
-   *
+   * Gives every physical volume a new random UUID.
    */
   pvchangeUuidAll(options?: CallOptions): Promise<void>;
   /**
-   * vgchange_uuid:
+   * vgchange_uuid: give a volume group a new UUID
    *
-   *
+   * Gives the volume group `vg` a new random UUID.
    */
   vgchangeUuid(vg: string, options?: CallOptions): Promise<void>;
   /**
-   * vgchange_uuid_all:
+   * vgchange_uuid_all: give all volume groups new UUIDs
    *
-   *
+   * Gives every volume group a new random UUID.
    */
   vgchangeUuidAll(options?: CallOptions): Promise<void>;
   /**
-   * lvm_scan:
+   * lvm_scan: look for LVM volumes again
    *
-   *
+   * Looks at all devices for physical volumes, volume groups and logical volumes. If `activate` is true, everything found is activated. Needed after a device that holds LVM appeared, as `cryptsetup_open` makes one.
    */
   lvmScan(activate: boolean, options?: CallOptions): Promise<void>;
   /**
-   * vgscan:
+   * vgscan: look for LVM volumes again without activating
    *
-   *
+   * Looks at all devices for physical volumes and volume groups, and activates nothing. `lvm_scan` does the same and can activate what it finds.
    *
    * @deprecated use lvmScan
    */
@@ -2496,189 +2510,193 @@ export interface GuestfsMethods {
    */
   ntfsresizeSize(device: string, size: number, options?: CallOptions): Promise<void>;
   /**
-   * sfdisk_kernel_geometry:
+   * sfdisk_kernel_geometry: show the geometry that the kernel assumes
    *
-   *
+   * Returns one line of text with the cylinders, heads and sectors per track that Linux reports for `device`: 255 heads of 63 sectors unless the hardware says otherwise. No disk of this century has such a geometry; old boot loaders ask for it.
    */
   sfdiskKernelGeometry(device: string, options?: CallOptions): Promise<string>;
   /**
-   * sfdisk_disk_geometry:
+   * sfdisk_disk_geometry: show the geometry that the partition table assumes
    *
-   *
+   * Returns one line of text with the cylinders, heads and sectors per track for which the partition table of `device` was written. It may differ from `sfdisk_kernel_geometry`.
    */
   sfdiskDiskGeometry(device: string, options?: CallOptions): Promise<string>;
   /**
-   * part_init:
+   * part_init: create an empty partition table
    *
-   *
+   * Writes an empty partition table of type `parttype` to `device`: `gpt` (also `efi`), or `mbr` (also `msdos`), or one of the rarer types that parted(8) knows. Partitions that were there are gone; add new ones with `part_add`.
    */
   partInit(device: string, parttype: string, options?: CallOptions): Promise<void>;
   /**
-   * part_add:
+   * part_add: add a partition
    *
+   * Adds a partition to `device`. `prlogex` is its kind: `primary` (`p`), `logical` (`l`) or `extended` (`e`); everything on a GPT is primary. `startsect` and `endsect` are the first and last sector, both within the partition, in units of the device's sector; negative numbers count from the end of the disk, -1 being the last sector.
    *
+   * The partition's content stays what it was: nothing is formatted.
    */
   partAdd(device: string, prlogex: string, startsect: number, endsect: number, options?: CallOptions): Promise<void>;
   /**
-   * part_disk:
+   * part_disk: partition a whole disk with one partition
    *
-   *
+   * Writes a new partition table of type `parttype` to `device` with a single partition that covers the disk, but for the room that alignment and a GPT's copies need. `parttype` is as in `part_init`, usually `gpt` or `mbr`.
    */
   partDisk(device: string, parttype: string, options?: CallOptions): Promise<void>;
   /**
-   * part_set_bootable:
+   * part_set_bootable: set or clear the boot flag of a partition
    *
-   *
+   * Sets the boot flag of partition `partnum` of `device` if `bootable` is true, or clears it. Partitions are numbered from 1. On an MBR this is the active flag; on a GPT it makes the partition an EFI system partition.
    */
   partSetBootable(device: string, partnum: number, bootable: boolean, options?: CallOptions): Promise<void>;
   /**
-   * part_set_name:
+   * part_set_name: set the name of a GPT partition
    *
-   *
+   * Gives partition `partnum` of `device` a name, which only some tables have, GPT among them: up to 36 characters there.
    */
   partSetName(device: string, partnum: number, name: string, options?: CallOptions): Promise<void>;
   /**
-   * part_list:
+   * part_list: list the partitions of a disk
    *
+   * Returns a struct for each partition of `device`: its number, first byte, last byte and size in bytes, in the order in which they lie on the disk. An extended partition is listed with its full size, and the logical ones in it after it.
    *
+   * A disk that a filesystem fills without any table is shown as one partition of the whole size. Fails with EINVAL where there is neither.
    */
   partList(device: string, options?: CallOptions): Promise<structs.Partition[]>;
   /**
-   * part_get_parttype:
+   * part_get_parttype: get the type of a partition table
    *
-   *
+   * Returns the type of the partition table of `device`: `gpt`, `msdos` for an MBR, `loop` where a filesystem fills the disk without any table, or one of `aix`, `amiga`, `atari`, `bsd`, `dvh`, `mac`, `pc98`, `sun`. Fails with EINVAL where there is nothing recognisable.
    */
   partGetParttype(device: string, options?: CallOptions): Promise<string>;
   /**
-   * part_del:
+   * part_del: delete a partition
    *
-   *
+   * Deletes partition `partnum` of `device`. Deleting an extended partition deletes the logical ones in it. The content stays on the disk, but nothing leads to it any more.
    */
   partDel(device: string, partnum: number, options?: CallOptions): Promise<void>;
   /**
-   * part_get_bootable:
+   * part_get_bootable: tell if a partition has the boot flag
    *
-   *
+   * Returns true if partition `partnum` of `device` is marked as bootable: the active flag on an MBR; on a GPT an EFI system partition, or one with the attribute for legacy BIOS boot. Fails with EINVAL where there is no such partition.
    */
   partGetBootable(device: string, partnum: number, options?: CallOptions): Promise<boolean>;
   /**
-   * part_get_mbr_id:
+   * part_get_mbr_id: get the type byte of an MBR partition
    *
-   *
+   * Returns the id byte of partition `partnum` of `device`, such as 0x83 for Linux or 0x8e for LVM. guestfish prints it in hexadecimal. Fails with EINVAL on other tables than an MBR: ask `part_get_gpt_type` there.
    */
   partGetMbrId(device: string, partnum: number, options?: CallOptions): Promise<number>;
   /**
-   * part_set_mbr_id:
+   * part_set_mbr_id: set the type byte of an MBR partition
    *
-   *
+   * Sets the id byte of partition `partnum` of `device` to `idbyte`, such as 0x83 for Linux or 0x8e for LVM.
    */
   partSetMbrId(device: string, partnum: number, idbyte: number, options?: CallOptions): Promise<void>;
   /**
-   * part_set_gpt_type:
+   * part_set_gpt_type: set the type GUID of a GPT partition
    *
-   *
+   * Sets the type of partition `partnum` of `device` to `guid`. The table must be a GPT. `C12A7328-F81F-11D2-BA4B-00A0C93EC93B` is an EFI system partition, `21686148-6449-6E6F-744E-656564454649` a BIOS boot partition.
    */
   partSetGptType(device: string, partnum: number, guid: string, options?: CallOptions): Promise<void>;
   /**
-   * part_get_gpt_type:
+   * part_get_gpt_type: get the type GUID of a GPT partition
    *
-   *
+   * Returns the type GUID of partition `partnum` of `device` in upper case. Fails with EINVAL where the table is no GPT or has no such partition.
    */
   partGetGptType(device: string, partnum: number, options?: CallOptions): Promise<string>;
   /**
-   * part_set_gpt_attributes:
+   * part_set_gpt_attributes: set the attribute bits of a GPT partition
    *
-   *
+   * Sets all 64 attribute bits of partition `partnum` of `device`. Bit 0 says that the platform needs the partition, bit 1 that firmware shall not touch it, bit 2 that a legacy BIOS may boot it; bits 48 to 63 belong to the partition's type.
    */
   partSetGptAttributes(device: string, partnum: number, attributes: bigint, options?: CallOptions): Promise<void>;
   /**
-   * part_get_gpt_attributes:
+   * part_get_gpt_attributes: get the attribute bits of a GPT partition
    *
-   *
+   * Returns all 64 attribute bits of partition `partnum` of `device`; their meaning is at `part_set_gpt_attributes`. The result is a bigint. Fails with EINVAL where the table is no GPT or has no such partition.
    */
   partGetGptAttributes(device: string, partnum: number, options?: CallOptions): Promise<bigint>;
   /**
-   * part_get_name:
+   * part_get_name: get the name of a GPT partition
    *
-   *
+   * Returns the name of partition `partnum` of `device`, empty if it was given none. Fails with EINVAL on a table whose partitions have no names, such as an MBR.
    */
   partGetName(device: string, partnum: number, options?: CallOptions): Promise<string>;
   /**
-   * part_set_gpt_guid:
+   * part_set_gpt_guid: set the GUID of a GPT partition
    *
-   *
+   * Sets the unique GUID of partition `partnum` of `device`, by which `/dev/disk/by-partuuid` and boot loaders find it. The table must be a GPT.
    */
   partSetGptGuid(device: string, partnum: number, guid: string, options?: CallOptions): Promise<void>;
   /**
-   * part_get_gpt_guid:
+   * part_get_gpt_guid: get the GUID of a GPT partition
    *
-   *
+   * Returns the unique GUID of partition `partnum` of `device` in upper case. Fails with EINVAL where the table is no GPT or has no such partition.
    */
   partGetGptGuid(device: string, partnum: number, options?: CallOptions): Promise<string>;
   /**
-   * part_get_mbr_part_type:
+   * part_get_mbr_part_type: tell if a partition is primary, extended or logical
    *
-   *
+   * Returns `primary`, `extended` or `logical` for partition `partnum` of `device`. On a GPT every partition is primary. Fails with EINVAL where there is no such partition.
    */
   partGetMbrPartType(device: string, partnum: number, options?: CallOptions): Promise<string>;
   /**
-   * part_set_disk_guid:
+   * part_set_disk_guid: set the GUID of a GPT disk
    *
-   *
+   * Sets the GUID of the whole disk `device`, which must have a GPT.
    */
   partSetDiskGuid(device: string, guid: string, options?: CallOptions): Promise<void>;
   /**
-   * part_get_disk_guid:
+   * part_get_disk_guid: get the GUID of a GPT disk
    *
-   *
+   * Returns the GUID of the whole disk `device` in upper case. Fails with EINVAL where it has no GPT.
    */
   partGetDiskGuid(device: string, options?: CallOptions): Promise<string>;
   /**
-   * part_set_disk_guid_random:
+   * part_set_disk_guid_random: give a GPT disk a new random GUID
    *
-   *
+   * Sets the GUID of the whole disk `device`, which must have a GPT, to a random value.
    */
   partSetDiskGuidRandom(device: string, options?: CallOptions): Promise<void>;
   /**
-   * part_expand_gpt:
+   * part_expand_gpt: move the backup GPT to the end of the disk
    *
-   *
+   * Moves the second copy of the GPT of `device` to the last sectors of the disk, so that space by which the disk has grown can be used.
    */
   partExpandGpt(device: string, options?: CallOptions): Promise<void>;
   /**
-   * part_resize:
+   * part_resize: move the end of a partition
    *
-   *
+   * Makes partition `partnum` of `device` end at sector `endsect`, which still belongs to it; a negative number counts from the end of the disk. Neither its content nor the filesystem on it is resized.
    */
   partResize(device: string, partnum: number, endsect: number, options?: CallOptions): Promise<void>;
   /**
-   * sfdisk:
+   * sfdisk: partition a disk with a script for sfdisk
    *
-   *
+   * Creates an MBR on `device` from `lines`, each as sfdisk(8) reads it. `cyls`, `heads` and `sectors` give the geometry, 0 leaves it to the program. `part_init` and `part_add` are the way to do this now.
    *
    * @deprecated use partAdd
    */
   sfdisk(device: string, cyls: number, heads: number, sectors: number, lines: readonly string[], options?: CallOptions): Promise<void>;
   /**
-   * sfdisk_N:
+   * sfdisk_N: change one partition with a script for sfdisk
    *
-   *
+   * Changes partition `partnum` of `device` as the single `line` says, in the form that sfdisk(8) reads. `part_add` and `part_del` are the way to do this now.
    *
    * @deprecated use partAdd
    */
   sfdiskN(device: string, partnum: number, cyls: number, heads: number, sectors: number, line: string, options?: CallOptions): Promise<void>;
   /**
-   * sfdisk_l:
+   * sfdisk_l: show the partition table as text
    *
-   *
+   * Returns the partition table of `device` as a text for people, in the manner of `sfdisk -l`. Its form is not fixed: `part_list` gives the same for programs.
    *
    * @deprecated use partList
    */
   sfdiskL(device: string, options?: CallOptions): Promise<string>;
   /**
-   * sfdiskM:
+   * sfdiskM: partition a disk in megabytes with a script for sfdisk
    *
-   *
+   * As `sfdisk`, but the lines count in megabytes and no geometry is given. `part_init` and `part_add` are the way to do this now.
    *
    * @deprecated use partAdd
    */
