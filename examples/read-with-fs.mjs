@@ -8,7 +8,9 @@ try {
   for (const entry of await g.fs.readdir(folder, { withFileTypes: true })) {
     const path = `${entry.parentPath ?? entry.path}/${entry.name}`;
     const { size } = await g.fs.lstat(path);
-    console.log(`${entry.isDirectory() ? 'd' : entry.isSymbolicLink() ? 'l' : '-'} ${String(size).padStart(8)} ${path}`);
+    console.log(
+      `${entry.isDirectory() ? 'd' : entry.isSymbolicLink() ? 'l' : '-'} ${String(size).padStart(8)} ${path}`,
+    );
   }
   console.log(await g.fs.readFile('/etc/hostname', 'utf8'));
 } finally {

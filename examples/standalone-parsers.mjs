@@ -9,7 +9,9 @@ const { device } = openImage(process.argv[2], { readonly: true });
 for (const { number, start, size, name } of readPartitionTable(device)?.partitions ?? []) {
   const partition = rangeDevice(device, start, size, `partition ${number}`);
   const identity = ext4Format.probe(partition);
-  console.log(`${number}: ${size} bytes, ${name || 'no name'}, ${identity ? identity.type : 'no ext filesystem'}`);
+  console.log(
+    `${number}: ${size} bytes, ${name || 'no name'}, ${identity ? identity.type : 'no ext filesystem'}`,
+  );
   if (identity === null) continue;
   const fs = ext4Format.open(partition, {});
   for (const entry of fs.readdir(fs.root)) console.log(`   ${entry.type.padEnd(9)} ${entry.name}`);
