@@ -9,8 +9,9 @@ export const commandsActions = [
     args: [{ type: 'StringList', of: 'String', name: 'arguments' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'output' },
-    summary: '',
-    description: '',
+    summary: 'run a program of the guest',
+    description:
+      "Runs a program inside the guest's tree, with its libraries. `arguments` is the name of the program and its arguments; no shell is involved. The guest has to be of an architecture that this host runs. Returns what the program printed; if it fails, its error output is the error.\n\nThe program is the guest's: it can lie, and it runs with the rights of the appliance.",
   },
   {
     name: 'command_lines',
@@ -20,8 +21,8 @@ export const commandsActions = [
     args: [{ type: 'StringList', of: 'String', name: 'arguments' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
-    summary: '',
-    description: '',
+    summary: 'run a program of the guest and get lines',
+    description: 'As `command`, with the output split into lines.',
   },
   {
     name: 'command_out',
@@ -36,8 +37,8 @@ export const commandsActions = [
     ret: { type: 'void' },
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'run a program of the guest and download its output',
+    description: 'As `command`, with the output written to `output` on the host as it comes, of any length.',
   },
   {
     name: 'sh',
@@ -47,8 +48,9 @@ export const commandsActions = [
     args: [{ type: 'String', name: 'command' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'output' },
-    summary: '',
-    description: '',
+    summary: 'run a shell command of the guest',
+    description:
+      "Runs `command` by the guest's `/bin/sh`, with everything a shell does. Quote what comes from elsewhere. Returns what it printed.",
   },
   {
     name: 'sh_lines',
@@ -58,8 +60,8 @@ export const commandsActions = [
     args: [{ type: 'String', name: 'command' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
-    summary: '',
-    description: '',
+    summary: 'run a shell command of the guest and get lines',
+    description: 'As `sh`, with the output split into lines.',
   },
   {
     name: 'sh_out',
@@ -72,7 +74,7 @@ export const commandsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'run a shell command of the guest and download its output',
+    description: 'As `sh`, with the output written to `output` on the host as it comes, of any length.',
   },
 ] as const satisfies readonly ActionRecord[];

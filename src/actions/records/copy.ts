@@ -12,8 +12,8 @@ export const copyActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'copy a file',
+    description: 'Copies the file `src` to `dest`, which may be a directory to copy into.',
   },
   {
     name: 'cp_a',
@@ -26,8 +26,9 @@ export const copyActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'copy a file or directory with everything that belongs to it',
+    description:
+      'Copies `src` with all below it to `dest`, and keeps owners, modes, times, links and extended attributes.',
   },
   {
     name: 'mv',
@@ -40,8 +41,9 @@ export const copyActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'move a file',
+    description:
+      'Moves `src` to `dest`, which may be a directory to move into; between filesystems it is copied and removed. `rename` is the plain system call.',
   },
   {
     name: 'copy_device_to_device',
@@ -61,8 +63,9 @@ export const copyActions = [
     ],
     ret: { type: 'void' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'copy from a device to a device',
+    description:
+      'Copies `size` bytes, or all if no size is given, from the byte `srcoffset` of `src` to the byte `destoffset` of `dest`. `sparse` skips blocks of zeroes, which leaves what `dest` has there; `append` is not for devices.',
   },
   {
     name: 'copy_device_to_file',
@@ -82,8 +85,9 @@ export const copyActions = [
     ],
     ret: { type: 'void' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'copy from a device to a file',
+    description:
+      'Copies as `copy_device_to_device` does. The file is created if it is not there; `sparse` leaves holes for blocks of zeroes, and `append` adds to its end.',
   },
   {
     name: 'copy_file_to_device',
@@ -103,8 +107,8 @@ export const copyActions = [
     ],
     ret: { type: 'void' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'copy from a file to a device',
+    description: 'Copies as `copy_device_to_device` does. What does not fit on the device is an error.',
   },
   {
     name: 'copy_file_to_file',
@@ -124,8 +128,9 @@ export const copyActions = [
     ],
     ret: { type: 'void' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'copy from a file to a file',
+    description:
+      'Copies as `copy_device_to_device` does. `sparse` leaves holes for blocks of zeroes, and `append` adds to the end of `dest`. To copy whole files `cp` is simpler.',
   },
   {
     name: 'rename',
@@ -138,8 +143,9 @@ export const copyActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'give a file another name',
+    description:
+      'Makes `newpath` the name of the file `oldpath`, replacing what has that name. Both have to be on one filesystem. After a crash one of the two names is there.',
   },
   {
     name: 'cp_r',
@@ -152,8 +158,8 @@ export const copyActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'copy a directory',
+    description: 'Copies `src` with all below it to `dest`. `cp_a` also keeps owners, times and attributes.',
   },
   {
     name: 'copy_attributes',
@@ -171,8 +177,9 @@ export const copyActions = [
       { type: 'Bool', name: 'ownership' },
     ],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'copy the attributes of a file to another',
+    description:
+      'Copies what is asked for: `mode`, `xattributes`, `ownership`, or with `all` everything. Nothing is copied if nothing is asked for.',
   },
   {
     name: 'dd',
@@ -186,8 +193,8 @@ export const copyActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'copy_device_to_device',
-    summary: '',
-    description: '',
+    summary: 'copy from a file or device to another',
+    description: 'The old form of `copy_device_to_device` and its kin: it copies everything.',
   },
   {
     name: 'copy_size',
@@ -203,7 +210,8 @@ export const copyActions = [
     ret: { type: 'void' },
     deprecatedBy: 'copy_device_to_device',
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'copy some bytes from a file or device to another',
+    description:
+      'The old form of `copy_device_to_device` and its kin: it copies the first `size` bytes and fails if there are fewer.',
   },
 ] as const satisfies readonly ActionRecord[];

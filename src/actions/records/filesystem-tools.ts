@@ -13,8 +13,9 @@ export const filesystemToolsActions = [
     optargs: [],
     ret: { type: 'Int', name: 'status' },
     fishOutput: 'hex',
-    summary: '',
-    description: '',
+    summary: 'check and repair a filesystem',
+    description:
+      'Checks the filesystem of type `fstype` on a device that is not mounted. Returns the status of fsck(8): 0 nothing wrong, 1 repaired, 4 errors left. Higher numbers are an error of this call.',
   },
   {
     name: 'zerofree',
@@ -25,8 +26,9 @@ export const filesystemToolsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'zerofree',
-    summary: '',
-    description: '',
+    summary: 'write zeroes over the free blocks of an ext filesystem',
+    description:
+      'The device must not be mounted. It makes the image compress well; see `zero_free_space` for other filesystems.',
   },
   {
     name: 'mkfs',
@@ -46,8 +48,9 @@ export const filesystemToolsActions = [
     ],
     ret: { type: 'void' },
     methodAliases: ['mkfs_opts'],
-    summary: '',
-    description: '',
+    summary: 'make a filesystem',
+    description:
+      'Makes a filesystem of type `fstype` on the device; what was on it is lost. `blocksize` is in bytes, `features` a list as mkfs.ext4 takes it after -O, `inode` the size of an inode in bytes, `sectorsize` in bytes, and `label` the label.',
   },
   {
     name: 'set_label',
@@ -60,8 +63,9 @@ export const filesystemToolsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the label of a filesystem',
+    description:
+      'Sets the label of the filesystem on a mountable. Which types can be labelled, how long a label may be, and whether the filesystem may be mounted depends on the type; a type that cannot fails with ENOTSUP.',
   },
   {
     name: 'fstrim',
@@ -76,8 +80,9 @@ export const filesystemToolsActions = [
     ],
     ret: { type: 'void' },
     group: 'fstrim',
-    summary: '',
-    description: '',
+    summary: 'tell the storage which blocks of a filesystem are free',
+    description:
+      'Discards the free blocks of the filesystem mounted at `mountpoint`. `offset` and `length` give the part of it in bytes, and `minimumfreeextent` is the shortest run in bytes that is worth it.',
   },
   {
     name: 'set_uuid',
@@ -90,8 +95,8 @@ export const filesystemToolsActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the UUID of a filesystem',
+    description: 'The filesystem must not be mounted. A type that cannot fails with ENOTSUP.',
   },
   {
     name: 'set_uuid_random',
@@ -101,8 +106,8 @@ export const filesystemToolsActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'give a filesystem a new random UUID',
+    description: 'The filesystem must not be mounted. A type that cannot fails with ENOTSUP.',
   },
   {
     name: 'mksquashfs',
@@ -120,8 +125,9 @@ export const filesystemToolsActions = [
     ret: { type: 'void' },
     group: 'squashfs',
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'pack a directory into a squashfs image',
+    description:
+      'Writes an image of everything below `path` to `filename` on the host. `compress` chooses the compression, `excludes` names what is left out.',
   },
   {
     name: 'f2fs_expand',
@@ -132,8 +138,8 @@ export const filesystemToolsActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'f2fs',
-    summary: '',
-    description: '',
+    summary: 'grow an F2FS filesystem to its device',
+    description: 'The filesystem must not be mounted.',
   },
   {
     name: 'mkfs_b',
@@ -148,7 +154,7 @@ export const filesystemToolsActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'mkfs',
-    summary: '',
-    description: '',
+    summary: 'make a filesystem with a block size',
+    description: 'The old form of `mkfs` with its option `blocksize`.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -9,8 +9,9 @@ export const miscActions = [
     args: [],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'kmsgs' },
-    summary: '',
-    description: '',
+    summary: 'get the kernel messages of the appliance',
+    description:
+      'Returns the messages of the kernel that the appliance runs, which help to find out why a call failed. The engine has no kernel.',
   },
   {
     name: 'modprobe',
@@ -21,7 +22,8 @@ export const miscActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'linuxmodules',
-    summary: '',
-    description: '',
+    summary: 'load a kernel module in the appliance',
+    description:
+      'Loads a module by its name into the kernel of the appliance. The module has to be in the appliance.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -13,8 +13,8 @@ export const swapActions = [
     ],
     ret: { type: 'void' },
     methodAliases: ['mkswap_opts'],
-    summary: '',
-    description: '',
+    summary: 'make a swap area on a device',
+    description: 'Everything on the device is lost. `label` and `uuid` may be given.',
   },
   {
     name: 'swapon_device',
@@ -24,8 +24,9 @@ export const swapActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'use a device as swap in the appliance',
+    description:
+      'More memory for what runs in the appliance. Take it back with `swapoff_device` before the device is used for something else.',
   },
   {
     name: 'swapoff_device',
@@ -35,8 +36,8 @@ export const swapActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'stop to use a device as swap',
+    description: 'The reverse of `swapon_device`.',
   },
   {
     name: 'swapon_file',
@@ -46,8 +47,8 @@ export const swapActions = [
     args: [{ type: 'Pathname', name: 'file' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'use a file as swap in the appliance',
+    description: 'The file must have been made by `mkswap_file`.',
   },
   {
     name: 'swapoff_file',
@@ -57,8 +58,8 @@ export const swapActions = [
     args: [{ type: 'Pathname', name: 'file' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'stop to use a file as swap',
+    description: 'The reverse of `swapon_file`.',
   },
   {
     name: 'swapon_label',
@@ -68,8 +69,8 @@ export const swapActions = [
     args: [{ type: 'String', name: 'label' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'use the swap area of a label',
+    description: 'As `swapon_device`, for the device that has the label.',
   },
   {
     name: 'swapoff_label',
@@ -79,8 +80,8 @@ export const swapActions = [
     args: [{ type: 'String', name: 'label' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'stop to use the swap area of a label',
+    description: 'The reverse of `swapon_label`.',
   },
   {
     name: 'swapon_uuid',
@@ -91,8 +92,8 @@ export const swapActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'linuxfsuuid',
-    summary: '',
-    description: '',
+    summary: 'use the swap area of a UUID',
+    description: 'As `swapon_device`, for the device that has the UUID.',
   },
   {
     name: 'swapoff_uuid',
@@ -103,8 +104,8 @@ export const swapActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'linuxfsuuid',
-    summary: '',
-    description: '',
+    summary: 'stop to use the swap area of a UUID',
+    description: 'The reverse of `swapon_uuid`.',
   },
   {
     name: 'mkswap_file',
@@ -114,8 +115,9 @@ export const swapActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a swap area in a file',
+    description:
+      'The file has to exist, have its full size, and no holes; `fallocate64` or `fill` make such a file.',
   },
   {
     name: 'mkswap_L',
@@ -129,8 +131,8 @@ export const swapActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'mkswap',
-    summary: '',
-    description: '',
+    summary: 'make a swap area with a label',
+    description: 'The old form of `mkswap` with its option `label`.',
   },
   {
     name: 'mkswap_U',
@@ -145,7 +147,7 @@ export const swapActions = [
     ret: { type: 'void' },
     group: 'linuxfsuuid',
     deprecatedBy: 'mkswap',
-    summary: '',
-    description: '',
+    summary: 'make a swap area with a UUID',
+    description: 'The old form of `mkswap` with its option `uuid`.',
   },
 ] as const satisfies readonly ActionRecord[];

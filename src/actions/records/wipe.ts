@@ -10,8 +10,9 @@ export const wipeActions = [
     optargs: [],
     ret: { type: 'void' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'write zeroes over the start of a device',
+    description:
+      'Overwrites the first 32 blocks of 4096 bytes, which is where most filesystems, volume managers and partition tables begin. It is no way to destroy data: see `zero_device` and `scrub_device`.',
   },
   {
     name: 'scrub_device',
@@ -22,8 +23,9 @@ export const wipeActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'scrub',
-    summary: '',
-    description: '',
+    summary: 'overwrite a device to make its data hard to recover',
+    description:
+      'Writes patterns over the whole device, as scrub(1) does. On flash storage and above thin volumes this promises nothing.',
   },
   {
     name: 'scrub_file',
@@ -34,8 +36,8 @@ export const wipeActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'scrub',
-    summary: '',
-    description: '',
+    summary: 'overwrite a file to make its data hard to recover',
+    description: 'Writes patterns over the content of the file and then removes it, as scrub(1) does.',
   },
   {
     name: 'scrub_freespace',
@@ -46,8 +48,9 @@ export const wipeActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'scrub',
-    summary: '',
-    description: '',
+    summary: 'overwrite the free space of a filesystem',
+    description:
+      'Makes a directory `dir`, fills the filesystem with files of patterns in it, and removes it, as scrub(1) does.',
   },
   {
     name: 'fill',
@@ -62,8 +65,9 @@ export const wipeActions = [
     optargs: [],
     ret: { type: 'void' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'make a file of one byte, many times',
+    description:
+      'Makes the file `path` of `len` bytes that all have the value `c`, from 0 to 255. `fill_pattern` repeats more than one byte.',
   },
   {
     name: 'zero_device',
@@ -74,8 +78,9 @@ export const wipeActions = [
     optargs: [],
     ret: { type: 'void' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'write zeroes over a whole device',
+    description:
+      'Everything on the device is lost. Blocks that are zeroes already are left alone, so that a sparse image stays sparse.',
   },
   {
     name: 'fill_pattern',
@@ -90,8 +95,8 @@ export const wipeActions = [
     optargs: [],
     ret: { type: 'void' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'make a file of a repeated pattern',
+    description: 'Makes the file `path` of `len` bytes that repeat `pattern`.',
   },
   {
     name: 'wipefs',
@@ -102,8 +107,9 @@ export const wipeActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'wipefs',
-    summary: '',
-    description: '',
+    summary: 'remove the signatures of filesystems and tables from a device',
+    description:
+      'Erases the magic bytes by which filesystems, RAID members and partition tables are recognised. The rest of the data stays, but nothing finds it any more.',
   },
   {
     name: 'zero_free_space',
@@ -114,8 +120,9 @@ export const wipeActions = [
     optargs: [],
     ret: { type: 'void' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'write zeroes over the free space of a filesystem',
+    description:
+      'Fills the unused space of the filesystem that holds `directory` with zeroes, so that the image compresses well. Nothing in use is changed.',
   },
   {
     name: 'fill_dir',
@@ -128,7 +135,7 @@ export const wipeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make many small files',
+    description: 'Makes `nr` empty files in the directory `dir`, named by numbers. Meant for tests.',
   },
 ] as const satisfies readonly ActionRecord[];

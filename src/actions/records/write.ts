@@ -12,8 +12,9 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'write a file',
+    description:
+      'Makes the file `path` hold exactly `content`, creating it if it is not there. A file that exists keeps its owner and mode. After a crash the file has its old content or the new one, not a mix.',
   },
   {
     name: 'write_append',
@@ -26,8 +27,8 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'append to a file',
+    description: 'Adds `content` to the end of the file `path`, creating it if it is not there.',
   },
   {
     name: 'touch',
@@ -37,8 +38,9 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'create a file or update its times',
+    description:
+      'Sets access and modification time of `path` to now, or creates an empty file. Works on regular files only: on anything else it fails with EINVAL.',
   },
   {
     name: 'rm',
@@ -48,8 +50,9 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'remove a file',
+    description:
+      'Removes the name `path`. Fails with ENOENT if it is not there and with EISDIR if it is a directory. A symbolic link is removed, not what it leads to.',
   },
   {
     name: 'rmdir',
@@ -59,8 +62,8 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'remove an empty directory',
+    description: 'Fails with ENOTEMPTY if the directory has anything in it.',
   },
   {
     name: 'rm_rf',
@@ -70,8 +73,8 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'remove a file or directory with everything below it',
+    description: 'Does not fail if `path` is not there. Symbolic links are removed, never followed.',
   },
   {
     name: 'mkdir',
@@ -81,8 +84,9 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a directory',
+    description:
+      'Makes the directory `path` with mode 0777 less the umask. Fails with EEXIST if there is something of that name.',
   },
   {
     name: 'mkdir_p',
@@ -92,8 +96,9 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a directory and those above it',
+    description:
+      'Makes every directory of `path` that is missing. Does not fail if `path` is a directory already.',
   },
   {
     name: 'chmod',
@@ -106,8 +111,9 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'change the mode of a file',
+    description:
+      'Sets the permission bits of `path` to `mode`. Symbolic links are followed. In the shell a mode with a leading `0` is octal: `chmod 0644 /file`.',
   },
   {
     name: 'chown',
@@ -121,8 +127,9 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'change owner and group of a file',
+    description:
+      'Sets the numeric owner and group of `path`. Symbolic links are followed; `lchown` changes the link itself.',
   },
   {
     name: 'mkdtemp',
@@ -132,8 +139,9 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'tmpl' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'dir' },
-    summary: '',
-    description: '',
+    summary: 'make a temporary directory',
+    description:
+      'Makes a directory of a new name. `tmpl` is a path that ends in `XXXXXX`, which is replaced by characters that make the name unique. Returns the name. The directory has mode 0700 and is not removed by itself.',
   },
   {
     name: 'mknod',
@@ -149,8 +157,9 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'mknod',
-    summary: '',
-    description: '',
+    summary: 'make a device, a fifo or a file',
+    description:
+      '`mode` holds the type (S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG) and the permissions, from which the umask is taken. `devmajor` and `devminor` matter for devices only. `mknod_b`, `mknod_c` and `mkfifo` are easier to use.',
   },
   {
     name: 'mkfifo',
@@ -164,8 +173,8 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'mknod',
-    summary: '',
-    description: '',
+    summary: 'make a fifo',
+    description: 'Makes a named pipe with the permissions `mode` less the umask.',
   },
   {
     name: 'mknod_b',
@@ -181,8 +190,9 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'mknod',
-    summary: '',
-    description: '',
+    summary: 'make a block device node',
+    description:
+      'Makes a node with the device numbers `devmajor` and `devminor` and the permissions `mode` less the umask.',
   },
   {
     name: 'mknod_c',
@@ -198,8 +208,9 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'mknod',
-    summary: '',
-    description: '',
+    summary: 'make a character device node',
+    description:
+      'Makes a node with the device numbers `devmajor` and `devminor` and the permissions `mode` less the umask.',
   },
   {
     name: 'umask',
@@ -210,8 +221,9 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'Int', name: 'oldmask' },
     fishOutput: 'octal',
-    summary: '',
-    description: '',
+    summary: 'set the file mode creation mask',
+    description:
+      'The bits of `mask` are taken out of the mode of new files and directories. It is 022 to begin with. Returns the mask from before. In the shell numbers with a leading `0` are octal.',
   },
   {
     name: 'ln',
@@ -224,8 +236,9 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a hard link',
+    description:
+      'Makes `linkname` another name of the file `target`. Both have to be on one filesystem. Fails with EEXIST if `linkname` is there.',
   },
   {
     name: 'ln_f',
@@ -238,8 +251,8 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a hard link, replacing what is there',
+    description: 'As `ln`, but a file `linkname` is removed first.',
   },
   {
     name: 'ln_s',
@@ -252,8 +265,9 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a symbolic link',
+    description:
+      'Makes `linkname` a symbolic link with the content `target`, which is not checked and may be relative.',
   },
   {
     name: 'ln_sf',
@@ -266,8 +280,8 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a symbolic link, replacing what is there',
+    description: 'As `ln_s`, but a file `linkname` is removed first.',
   },
   {
     name: 'truncate',
@@ -277,8 +291,8 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'cut a file to no bytes',
+    description: 'Empties the file `path`, which has to exist.',
   },
   {
     name: 'truncate_size',
@@ -291,8 +305,8 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the size of a file',
+    description: 'Cuts the file `path` to `size` bytes or extends it by a hole. The file has to exist.',
   },
   {
     name: 'utimens',
@@ -308,8 +322,9 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the times of a file',
+    description:
+      'Sets the access time to `atsecs` seconds and `atnsecs` nanoseconds since 1970, and the modification time to `mtsecs` and `mtnsecs`. A value of -1 for the nanoseconds stands for the current time and -2 for no change; the seconds are then not looked at.',
   },
   {
     name: 'mkdir_mode',
@@ -322,8 +337,8 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make a directory with a mode',
+    description: 'As `mkdir`, with the permissions `mode` less the umask.',
   },
   {
     name: 'lchown',
@@ -337,8 +352,8 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'change owner and group of a file or link',
+    description: 'As `chown`, but a symbolic link itself is changed, not what it leads to.',
   },
   {
     name: 'get_umask',
@@ -349,8 +364,8 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'Int', name: 'mask' },
     fishOutput: 'octal',
-    summary: '',
-    description: '',
+    summary: 'get the file mode creation mask',
+    description: 'Returns the current mask, which `umask` sets. The shell prints it in octal.',
   },
   {
     name: 'internal_write',
@@ -364,8 +379,8 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'void' },
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'write a file in one message',
+    description: 'Used by the library for `write` where the content fits into one message.',
   },
   {
     name: 'pwrite',
@@ -379,8 +394,9 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'Int', name: 'nbytes' },
-    summary: '',
-    description: '',
+    summary: 'write part of a file',
+    description:
+      'Writes `content` into the file `path` at the byte `offset`, extending it if needed. Returns how many bytes were written, which can be fewer than were given.',
   },
   {
     name: 'fallocate64',
@@ -393,8 +409,9 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'reserve space for a file',
+    description:
+      'Makes the file `path` hold at least `len` bytes, with blocks for all of them. The file is created if it is not there.',
   },
   {
     name: 'pwrite_device',
@@ -408,8 +425,9 @@ export const writeActions = [
     ],
     optargs: [],
     ret: { type: 'Int', name: 'nbytes' },
-    summary: '',
-    description: '',
+    summary: 'write part of a device',
+    description:
+      'Writes `content` to the device at the byte `offset`. Returns how many bytes were written. Fails if the range is not within the device.',
   },
   {
     name: 'internal_write_append',
@@ -423,8 +441,8 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'void' },
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'append to a file in one message',
+    description: 'Used by the library for `write_append` where the content fits into one message.',
   },
   {
     name: 'rm_f',
@@ -434,8 +452,8 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'remove a file if it is there',
+    description: 'As `rm`, but a file that is not there is no error.',
   },
   {
     name: 'mktemp',
@@ -445,8 +463,9 @@ export const writeActions = [
     args: [{ type: 'Pathname', name: 'tmpl' }],
     optargs: [{ type: 'String', name: 'suffix' }],
     ret: { type: 'String', of: 'String', name: 'path' },
-    summary: '',
-    description: '',
+    summary: 'make a temporary file',
+    description:
+      'Makes an empty file of a new name. `tmpl` is a path that ends in `XXXXXX`, which is replaced by characters that make the name unique; with `suffix` given, the name ends in that. Returns the name. The file has mode 0600 and is not removed by itself.',
   },
   {
     name: 'fallocate',
@@ -460,8 +479,8 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'fallocate64',
-    summary: '',
-    description: '',
+    summary: 'reserve space for a file',
+    description: 'The old form of `fallocate64`, for sizes below 2 GiB.',
   },
   {
     name: 'write_file',
@@ -476,7 +495,8 @@ export const writeActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'write',
-    summary: '',
-    description: '',
+    summary: 'write a file',
+    description:
+      'The old form of `write`: `content` cannot hold NUL bytes, and `size`, if it is not 0, is how much of it is written.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -570,113 +570,115 @@ export interface GuestfsMethods {
    */
   checksumsOut(csumtype: string, directory: string, sumsfile: FileOutput, options?: CallOptions): Promise<void>;
   /**
-   * command:
+   * command: run a program of the guest
    *
+   * Runs a program inside the guest's tree, with its libraries. `arguments` is the name of the program and its arguments; no shell is involved. The guest has to be of an architecture that this host runs. Returns what the program printed; if it fails, its error output is the error.
    *
+   * The program is the guest's: it can lie, and it runs with the rights of the appliance.
    */
   command(arguments_: readonly string[], options?: CallOptions): Promise<string>;
   /**
-   * command_lines:
+   * command_lines: run a program of the guest and get lines
    *
-   *
+   * As `command`, with the output split into lines.
    */
   commandLines(arguments_: readonly string[], options?: CallOptions): Promise<string[]>;
   /**
-   * command_out:
+   * command_out: run a program of the guest and download its output
    *
-   *
+   * As `command`, with the output written to `output` on the host as it comes, of any length.
    */
   commandOut(arguments_: readonly string[], output: FileOutput, options?: CallOptions): Promise<void>;
   /**
-   * sh:
+   * sh: run a shell command of the guest
    *
-   *
+   * Runs `command` by the guest's `/bin/sh`, with everything a shell does. Quote what comes from elsewhere. Returns what it printed.
    */
   sh(command: string, options?: CallOptions): Promise<string>;
   /**
-   * sh_lines:
+   * sh_lines: run a shell command of the guest and get lines
    *
-   *
+   * As `sh`, with the output split into lines.
    */
   shLines(command: string, options?: CallOptions): Promise<string[]>;
   /**
-   * sh_out:
+   * sh_out: run a shell command of the guest and download its output
    *
-   *
+   * As `sh`, with the output written to `output` on the host as it comes, of any length.
    */
   shOut(command: string, output: FileOutput, options?: CallOptions): Promise<void>;
   /**
-   * cp:
+   * cp: copy a file
    *
-   *
+   * Copies the file `src` to `dest`, which may be a directory to copy into.
    */
   cp(src: string, dest: string, options?: CallOptions): Promise<void>;
   /**
-   * cp_a:
+   * cp_a: copy a file or directory with everything that belongs to it
    *
-   *
+   * Copies `src` with all below it to `dest`, and keeps owners, modes, times, links and extended attributes.
    */
   cpA(src: string, dest: string, options?: CallOptions): Promise<void>;
   /**
-   * mv:
+   * mv: move a file
    *
-   *
+   * Moves `src` to `dest`, which may be a directory to move into; between filesystems it is copied and removed. `rename` is the plain system call.
    */
   mv(src: string, dest: string, options?: CallOptions): Promise<void>;
   /**
-   * copy_device_to_device:
+   * copy_device_to_device: copy from a device to a device
    *
-   *
+   * Copies `size` bytes, or all if no size is given, from the byte `srcoffset` of `src` to the byte `destoffset` of `dest`. `sparse` skips blocks of zeroes, which leaves what `dest` has there; `append` is not for devices.
    */
   copyDeviceToDevice(src: string, dest: string, options?: { srcoffset?: number; destoffset?: number; size?: number; sparse?: boolean; append?: boolean } & CallOptions): Promise<void>;
   /**
-   * copy_device_to_file:
+   * copy_device_to_file: copy from a device to a file
    *
-   *
+   * Copies as `copy_device_to_device` does. The file is created if it is not there; `sparse` leaves holes for blocks of zeroes, and `append` adds to its end.
    */
   copyDeviceToFile(src: string, dest: string, options?: { srcoffset?: number; destoffset?: number; size?: number; sparse?: boolean; append?: boolean } & CallOptions): Promise<void>;
   /**
-   * copy_file_to_device:
+   * copy_file_to_device: copy from a file to a device
    *
-   *
+   * Copies as `copy_device_to_device` does. What does not fit on the device is an error.
    */
   copyFileToDevice(src: string, dest: string, options?: { srcoffset?: number; destoffset?: number; size?: number; sparse?: boolean; append?: boolean } & CallOptions): Promise<void>;
   /**
-   * copy_file_to_file:
+   * copy_file_to_file: copy from a file to a file
    *
-   *
+   * Copies as `copy_device_to_device` does. `sparse` leaves holes for blocks of zeroes, and `append` adds to the end of `dest`. To copy whole files `cp` is simpler.
    */
   copyFileToFile(src: string, dest: string, options?: { srcoffset?: number; destoffset?: number; size?: number; sparse?: boolean; append?: boolean } & CallOptions): Promise<void>;
   /**
-   * rename:
+   * rename: give a file another name
    *
-   *
+   * Makes `newpath` the name of the file `oldpath`, replacing what has that name. Both have to be on one filesystem. After a crash one of the two names is there.
    */
   rename(oldpath: string, newpath: string, options?: CallOptions): Promise<void>;
   /**
-   * cp_r:
+   * cp_r: copy a directory
    *
-   *
+   * Copies `src` with all below it to `dest`. `cp_a` also keeps owners, times and attributes.
    */
   cpR(src: string, dest: string, options?: CallOptions): Promise<void>;
   /**
-   * copy_attributes:
+   * copy_attributes: copy the attributes of a file to another
    *
-   *
+   * Copies what is asked for: `mode`, `xattributes`, `ownership`, or with `all` everything. Nothing is copied if nothing is asked for.
    */
   copyAttributes(src: string, dest: string, options?: { all?: boolean; mode?: boolean; xattributes?: boolean; ownership?: boolean } & CallOptions): Promise<void>;
   /**
-   * dd:
+   * dd: copy from a file or device to another
    *
-   *
+   * The old form of `copy_device_to_device` and its kin: it copies everything.
    *
    * @deprecated use copyDeviceToDevice
    */
   dd(src: string | DeviceOrPath, dest: string | DeviceOrPath, options?: CallOptions): Promise<void>;
   /**
-   * copy_size:
+   * copy_size: copy some bytes from a file or device to another
    *
-   *
+   * The old form of `copy_device_to_device` and its kin: it copies the first `size` bytes and fails if there are fewer.
    *
    * @deprecated use copyDeviceToDevice
    */
@@ -1128,69 +1130,69 @@ export interface GuestfsMethods {
    */
   internalFeatureAvailable(group: string, options?: CallOptions): Promise<number>;
   /**
-   * fsck:
+   * fsck: check and repair a filesystem
    *
-   *
+   * Checks the filesystem of type `fstype` on a device that is not mounted. Returns the status of fsck(8): 0 nothing wrong, 1 repaired, 4 errors left. Higher numbers are an error of this call.
    */
   fsck(fstype: string, device: string, options?: CallOptions): Promise<number>;
   /**
-   * zerofree:
+   * zerofree: write zeroes over the free blocks of an ext filesystem
    *
-   *
+   * The device must not be mounted. It makes the image compress well; see `zero_free_space` for other filesystems.
    */
   zerofree(device: string, options?: CallOptions): Promise<void>;
   /**
-   * mkfs:
+   * mkfs: make a filesystem
    *
-   *
+   * Makes a filesystem of type `fstype` on the device; what was on it is lost. `blocksize` is in bytes, `features` a list as mkfs.ext4 takes it after -O, `inode` the size of an inode in bytes, `sectorsize` in bytes, and `label` the label.
    */
   mkfs(fstype: string, device: string, options?: { blocksize?: number; features?: string; inode?: number; sectorsize?: number; label?: string } & CallOptions): Promise<void>;
   /**
-   * mkfs:
+   * mkfs: make a filesystem
    *
-   *
+   * Makes a filesystem of type `fstype` on the device; what was on it is lost. `blocksize` is in bytes, `features` a list as mkfs.ext4 takes it after -O, `inode` the size of an inode in bytes, `sectorsize` in bytes, and `label` the label.
    */
   mkfsOpts(fstype: string, device: string, options?: { blocksize?: number; features?: string; inode?: number; sectorsize?: number; label?: string } & CallOptions): Promise<void>;
   /**
-   * set_label:
+   * set_label: set the label of a filesystem
    *
-   *
+   * Sets the label of the filesystem on a mountable. Which types can be labelled, how long a label may be, and whether the filesystem may be mounted depends on the type; a type that cannot fails with ENOTSUP.
    */
   setLabel(mountable: string, label: string, options?: CallOptions): Promise<void>;
   /**
-   * fstrim:
+   * fstrim: tell the storage which blocks of a filesystem are free
    *
-   *
+   * Discards the free blocks of the filesystem mounted at `mountpoint`. `offset` and `length` give the part of it in bytes, and `minimumfreeextent` is the shortest run in bytes that is worth it.
    */
   fstrim(mountpoint: string, options?: { offset?: number; length?: number; minimumfreeextent?: number } & CallOptions): Promise<void>;
   /**
-   * set_uuid:
+   * set_uuid: set the UUID of a filesystem
    *
-   *
+   * The filesystem must not be mounted. A type that cannot fails with ENOTSUP.
    */
   setUuid(device: string, uuid: string, options?: CallOptions): Promise<void>;
   /**
-   * set_uuid_random:
+   * set_uuid_random: give a filesystem a new random UUID
    *
-   *
+   * The filesystem must not be mounted. A type that cannot fails with ENOTSUP.
    */
   setUuidRandom(device: string, options?: CallOptions): Promise<void>;
   /**
-   * mksquashfs:
+   * mksquashfs: pack a directory into a squashfs image
    *
-   *
+   * Writes an image of everything below `path` to `filename` on the host. `compress` chooses the compression, `excludes` names what is left out.
    */
   mksquashfs(path: string, filename: FileOutput, options?: { compress?: string; excludes?: readonly string[] } & CallOptions): Promise<void>;
   /**
-   * f2fs_expand:
+   * f2fs_expand: grow an F2FS filesystem to its device
    *
-   *
+   * The filesystem must not be mounted.
    */
   f2fsExpand(device: string, options?: CallOptions): Promise<void>;
   /**
-   * mkfs_b:
+   * mkfs_b: make a filesystem with a block size
    *
-   *
+   * The old form of `mkfs` with its option `blocksize`.
    *
    * @deprecated use mkfs
    */
@@ -2320,15 +2322,15 @@ export interface GuestfsMethods {
    */
   mdStat(md: string, options?: CallOptions): Promise<structs.Mdstat[]>;
   /**
-   * dmesg:
+   * dmesg: get the kernel messages of the appliance
    *
-   *
+   * Returns the messages of the kernel that the appliance runs, which help to find out why a call failed. The engine has no kernel.
    */
   dmesg(options?: CallOptions): Promise<string>;
   /**
-   * modprobe:
+   * modprobe: load a kernel module in the appliance
    *
-   *
+   * Loads a module by its name into the kernel of the appliance. The module has to be in the appliance.
    */
   modprobe(modulename: string, options?: CallOptions): Promise<void>;
   /**
@@ -3314,83 +3316,83 @@ export interface GuestfsMethods {
    */
   internalLstatnslist(path: string, names: readonly string[], options?: CallOptions): Promise<structs.Statns[]>;
   /**
-   * mkswap:
+   * mkswap: make a swap area on a device
    *
-   *
+   * Everything on the device is lost. `label` and `uuid` may be given.
    */
   mkswap(device: string, options?: { label?: string; uuid?: string } & CallOptions): Promise<void>;
   /**
-   * mkswap:
+   * mkswap: make a swap area on a device
    *
-   *
+   * Everything on the device is lost. `label` and `uuid` may be given.
    */
   mkswapOpts(device: string, options?: { label?: string; uuid?: string } & CallOptions): Promise<void>;
   /**
-   * swapon_device:
+   * swapon_device: use a device as swap in the appliance
    *
-   *
+   * More memory for what runs in the appliance. Take it back with `swapoff_device` before the device is used for something else.
    */
   swaponDevice(device: string, options?: CallOptions): Promise<void>;
   /**
-   * swapoff_device:
+   * swapoff_device: stop to use a device as swap
    *
-   *
+   * The reverse of `swapon_device`.
    */
   swapoffDevice(device: string, options?: CallOptions): Promise<void>;
   /**
-   * swapon_file:
+   * swapon_file: use a file as swap in the appliance
    *
-   *
+   * The file must have been made by `mkswap_file`.
    */
   swaponFile(file: string, options?: CallOptions): Promise<void>;
   /**
-   * swapoff_file:
+   * swapoff_file: stop to use a file as swap
    *
-   *
+   * The reverse of `swapon_file`.
    */
   swapoffFile(file: string, options?: CallOptions): Promise<void>;
   /**
-   * swapon_label:
+   * swapon_label: use the swap area of a label
    *
-   *
+   * As `swapon_device`, for the device that has the label.
    */
   swaponLabel(label: string, options?: CallOptions): Promise<void>;
   /**
-   * swapoff_label:
+   * swapoff_label: stop to use the swap area of a label
    *
-   *
+   * The reverse of `swapon_label`.
    */
   swapoffLabel(label: string, options?: CallOptions): Promise<void>;
   /**
-   * swapon_uuid:
+   * swapon_uuid: use the swap area of a UUID
    *
-   *
+   * As `swapon_device`, for the device that has the UUID.
    */
   swaponUuid(uuid: string, options?: CallOptions): Promise<void>;
   /**
-   * swapoff_uuid:
+   * swapoff_uuid: stop to use the swap area of a UUID
    *
-   *
+   * The reverse of `swapon_uuid`.
    */
   swapoffUuid(uuid: string, options?: CallOptions): Promise<void>;
   /**
-   * mkswap_file:
+   * mkswap_file: make a swap area in a file
    *
-   *
+   * The file has to exist, have its full size, and no holes; `fallocate64` or `fill` make such a file.
    */
   mkswapFile(path: string, options?: CallOptions): Promise<void>;
   /**
-   * mkswap_L:
+   * mkswap_L: make a swap area with a label
    *
-   *
+   * The old form of `mkswap` with its option `label`.
    *
    * @deprecated use mkswap
    */
   mkswapL(label: string, device: string, options?: CallOptions): Promise<void>;
   /**
-   * mkswap_U:
+   * mkswap_U: make a swap area with a UUID
    *
-   *
+   * The old form of `mkswap` with its option `uuid`.
    *
    * @deprecated use mkswap
    */
@@ -3580,275 +3582,275 @@ export interface GuestfsMethods {
    */
   downloadOffset(remotefilename: string | DeviceOrPath, filename: FileOutput, offset: number, size: number, options?: CallOptions): Promise<void>;
   /**
-   * zero:
+   * zero: write zeroes over the start of a device
    *
-   *
+   * Overwrites the first 32 blocks of 4096 bytes, which is where most filesystems, volume managers and partition tables begin. It is no way to destroy data: see `zero_device` and `scrub_device`.
    */
   zero(device: string, options?: CallOptions): Promise<void>;
   /**
-   * scrub_device:
+   * scrub_device: overwrite a device to make its data hard to recover
    *
-   *
+   * Writes patterns over the whole device, as scrub(1) does. On flash storage and above thin volumes this promises nothing.
    */
   scrubDevice(device: string, options?: CallOptions): Promise<void>;
   /**
-   * scrub_file:
+   * scrub_file: overwrite a file to make its data hard to recover
    *
-   *
+   * Writes patterns over the content of the file and then removes it, as scrub(1) does.
    */
   scrubFile(file: string, options?: CallOptions): Promise<void>;
   /**
-   * scrub_freespace:
+   * scrub_freespace: overwrite the free space of a filesystem
    *
-   *
+   * Makes a directory `dir`, fills the filesystem with files of patterns in it, and removes it, as scrub(1) does.
    */
   scrubFreespace(dir: string, options?: CallOptions): Promise<void>;
   /**
-   * fill:
+   * fill: make a file of one byte, many times
    *
-   *
+   * Makes the file `path` of `len` bytes that all have the value `c`, from 0 to 255. `fill_pattern` repeats more than one byte.
    */
   fill(c: number, len: number, path: string, options?: CallOptions): Promise<void>;
   /**
-   * zero_device:
+   * zero_device: write zeroes over a whole device
    *
-   *
+   * Everything on the device is lost. Blocks that are zeroes already are left alone, so that a sparse image stays sparse.
    */
   zeroDevice(device: string, options?: CallOptions): Promise<void>;
   /**
-   * fill_pattern:
+   * fill_pattern: make a file of a repeated pattern
    *
-   *
+   * Makes the file `path` of `len` bytes that repeat `pattern`.
    */
   fillPattern(pattern: string, len: number, path: string, options?: CallOptions): Promise<void>;
   /**
-   * wipefs:
+   * wipefs: remove the signatures of filesystems and tables from a device
    *
-   *
+   * Erases the magic bytes by which filesystems, RAID members and partition tables are recognised. The rest of the data stays, but nothing finds it any more.
    */
   wipefs(device: string, options?: CallOptions): Promise<void>;
   /**
-   * zero_free_space:
+   * zero_free_space: write zeroes over the free space of a filesystem
    *
-   *
+   * Fills the unused space of the filesystem that holds `directory` with zeroes, so that the image compresses well. Nothing in use is changed.
    */
   zeroFreeSpace(directory: string, options?: CallOptions): Promise<void>;
   /**
-   * fill_dir:
+   * fill_dir: make many small files
    *
-   *
+   * Makes `nr` empty files in the directory `dir`, named by numbers. Meant for tests.
    */
   fillDir(dir: string, nr: number, options?: CallOptions): Promise<void>;
   /**
-   * write:
+   * write: write a file
    *
-   *
+   * Makes the file `path` hold exactly `content`, creating it if it is not there. A file that exists keeps its owner and mode. After a crash the file has its old content or the new one, not a mix.
    */
   write(path: string, content: Uint8Array, options?: CallOptions): Promise<void>;
   /**
-   * write_append:
+   * write_append: append to a file
    *
-   *
+   * Adds `content` to the end of the file `path`, creating it if it is not there.
    */
   writeAppend(path: string, content: Uint8Array, options?: CallOptions): Promise<void>;
   /**
-   * touch:
+   * touch: create a file or update its times
    *
-   *
+   * Sets access and modification time of `path` to now, or creates an empty file. Works on regular files only: on anything else it fails with EINVAL.
    */
   touch(path: string, options?: CallOptions): Promise<void>;
   /**
-   * rm:
+   * rm: remove a file
    *
-   *
+   * Removes the name `path`. Fails with ENOENT if it is not there and with EISDIR if it is a directory. A symbolic link is removed, not what it leads to.
    */
   rm(path: string, options?: CallOptions): Promise<void>;
   /**
-   * rmdir:
+   * rmdir: remove an empty directory
    *
-   *
+   * Fails with ENOTEMPTY if the directory has anything in it.
    */
   rmdir(path: string, options?: CallOptions): Promise<void>;
   /**
-   * rm_rf:
+   * rm_rf: remove a file or directory with everything below it
    *
-   *
+   * Does not fail if `path` is not there. Symbolic links are removed, never followed.
    */
   rmRf(path: string, options?: CallOptions): Promise<void>;
   /**
-   * mkdir:
+   * mkdir: make a directory
    *
-   *
+   * Makes the directory `path` with mode 0777 less the umask. Fails with EEXIST if there is something of that name.
    */
   mkdir(path: string, options?: CallOptions): Promise<void>;
   /**
-   * mkdir_p:
+   * mkdir_p: make a directory and those above it
    *
-   *
+   * Makes every directory of `path` that is missing. Does not fail if `path` is a directory already.
    */
   mkdirP(path: string, options?: CallOptions): Promise<void>;
   /**
-   * chmod:
+   * chmod: change the mode of a file
    *
-   *
+   * Sets the permission bits of `path` to `mode`. Symbolic links are followed. In the shell a mode with a leading `0` is octal: `chmod 0644 /file`.
    */
   chmod(mode: number, path: string, options?: CallOptions): Promise<void>;
   /**
-   * chown:
+   * chown: change owner and group of a file
    *
-   *
+   * Sets the numeric owner and group of `path`. Symbolic links are followed; `lchown` changes the link itself.
    */
   chown(owner: number, group: number, path: string, options?: CallOptions): Promise<void>;
   /**
-   * mkdtemp:
+   * mkdtemp: make a temporary directory
    *
-   *
+   * Makes a directory of a new name. `tmpl` is a path that ends in `XXXXXX`, which is replaced by characters that make the name unique. Returns the name. The directory has mode 0700 and is not removed by itself.
    */
   mkdtemp(tmpl: string, options?: CallOptions): Promise<string>;
   /**
-   * mknod:
+   * mknod: make a device, a fifo or a file
    *
-   *
+   * `mode` holds the type (S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG) and the permissions, from which the umask is taken. `devmajor` and `devminor` matter for devices only. `mknod_b`, `mknod_c` and `mkfifo` are easier to use.
    */
   mknod(mode: number, devmajor: number, devminor: number, path: string, options?: CallOptions): Promise<void>;
   /**
-   * mkfifo:
+   * mkfifo: make a fifo
    *
-   *
+   * Makes a named pipe with the permissions `mode` less the umask.
    */
   mkfifo(mode: number, path: string, options?: CallOptions): Promise<void>;
   /**
-   * mknod_b:
+   * mknod_b: make a block device node
    *
-   *
+   * Makes a node with the device numbers `devmajor` and `devminor` and the permissions `mode` less the umask.
    */
   mknodB(mode: number, devmajor: number, devminor: number, path: string, options?: CallOptions): Promise<void>;
   /**
-   * mknod_c:
+   * mknod_c: make a character device node
    *
-   *
+   * Makes a node with the device numbers `devmajor` and `devminor` and the permissions `mode` less the umask.
    */
   mknodC(mode: number, devmajor: number, devminor: number, path: string, options?: CallOptions): Promise<void>;
   /**
-   * umask:
+   * umask: set the file mode creation mask
    *
-   *
+   * The bits of `mask` are taken out of the mode of new files and directories. It is 022 to begin with. Returns the mask from before. In the shell numbers with a leading `0` are octal.
    */
   umask(mask: number, options?: CallOptions): Promise<number>;
   /**
-   * ln:
+   * ln: make a hard link
    *
-   *
+   * Makes `linkname` another name of the file `target`. Both have to be on one filesystem. Fails with EEXIST if `linkname` is there.
    */
   ln(target: string, linkname: string, options?: CallOptions): Promise<void>;
   /**
-   * ln_f:
+   * ln_f: make a hard link, replacing what is there
    *
-   *
+   * As `ln`, but a file `linkname` is removed first.
    */
   lnF(target: string, linkname: string, options?: CallOptions): Promise<void>;
   /**
-   * ln_s:
+   * ln_s: make a symbolic link
    *
-   *
+   * Makes `linkname` a symbolic link with the content `target`, which is not checked and may be relative.
    */
   lnS(target: string, linkname: string, options?: CallOptions): Promise<void>;
   /**
-   * ln_sf:
+   * ln_sf: make a symbolic link, replacing what is there
    *
-   *
+   * As `ln_s`, but a file `linkname` is removed first.
    */
   lnSf(target: string, linkname: string, options?: CallOptions): Promise<void>;
   /**
-   * truncate:
+   * truncate: cut a file to no bytes
    *
-   *
+   * Empties the file `path`, which has to exist.
    */
   truncate(path: string, options?: CallOptions): Promise<void>;
   /**
-   * truncate_size:
+   * truncate_size: set the size of a file
    *
-   *
+   * Cuts the file `path` to `size` bytes or extends it by a hole. The file has to exist.
    */
   truncateSize(path: string, size: number, options?: CallOptions): Promise<void>;
   /**
-   * utimens:
+   * utimens: set the times of a file
    *
-   *
+   * Sets the access time to `atsecs` seconds and `atnsecs` nanoseconds since 1970, and the modification time to `mtsecs` and `mtnsecs`. A value of -1 for the nanoseconds stands for the current time and -2 for no change; the seconds are then not looked at.
    */
   utimens(path: string, atsecs: number, atnsecs: number, mtsecs: number, mtnsecs: number, options?: CallOptions): Promise<void>;
   /**
-   * mkdir_mode:
+   * mkdir_mode: make a directory with a mode
    *
-   *
+   * As `mkdir`, with the permissions `mode` less the umask.
    */
   mkdirMode(path: string, mode: number, options?: CallOptions): Promise<void>;
   /**
-   * lchown:
+   * lchown: change owner and group of a file or link
    *
-   *
+   * As `chown`, but a symbolic link itself is changed, not what it leads to.
    */
   lchown(owner: number, group: number, path: string, options?: CallOptions): Promise<void>;
   /**
-   * get_umask:
+   * get_umask: get the file mode creation mask
    *
-   *
+   * Returns the current mask, which `umask` sets. The shell prints it in octal.
    */
   getUmask(options?: CallOptions): Promise<number>;
   /**
-   * internal_write:
+   * internal_write: write a file in one message
    *
-   *
+   * Used by the library for `write` where the content fits into one message.
    */
   internalWrite(path: string, content: Uint8Array, options?: CallOptions): Promise<void>;
   /**
-   * pwrite:
+   * pwrite: write part of a file
    *
-   *
+   * Writes `content` into the file `path` at the byte `offset`, extending it if needed. Returns how many bytes were written, which can be fewer than were given.
    */
   pwrite(path: string, content: Uint8Array, offset: number, options?: CallOptions): Promise<number>;
   /**
-   * fallocate64:
+   * fallocate64: reserve space for a file
    *
-   *
+   * Makes the file `path` hold at least `len` bytes, with blocks for all of them. The file is created if it is not there.
    */
   fallocate64(path: string, len: number, options?: CallOptions): Promise<void>;
   /**
-   * pwrite_device:
+   * pwrite_device: write part of a device
    *
-   *
+   * Writes `content` to the device at the byte `offset`. Returns how many bytes were written. Fails if the range is not within the device.
    */
   pwriteDevice(device: string, content: Uint8Array, offset: number, options?: CallOptions): Promise<number>;
   /**
-   * internal_write_append:
+   * internal_write_append: append to a file in one message
    *
-   *
+   * Used by the library for `write_append` where the content fits into one message.
    */
   internalWriteAppend(path: string, content: Uint8Array, options?: CallOptions): Promise<void>;
   /**
-   * rm_f:
+   * rm_f: remove a file if it is there
    *
-   *
+   * As `rm`, but a file that is not there is no error.
    */
   rmF(path: string, options?: CallOptions): Promise<void>;
   /**
-   * mktemp:
+   * mktemp: make a temporary file
    *
-   *
+   * Makes an empty file of a new name. `tmpl` is a path that ends in `XXXXXX`, which is replaced by characters that make the name unique; with `suffix` given, the name ends in that. Returns the name. The file has mode 0600 and is not removed by itself.
    */
   mktemp(tmpl: string, options?: { suffix?: string } & CallOptions): Promise<string>;
   /**
-   * fallocate:
+   * fallocate: reserve space for a file
    *
-   *
+   * The old form of `fallocate64`, for sizes below 2 GiB.
    *
    * @deprecated use fallocate64
    */
   fallocate(path: string, len: number, options?: CallOptions): Promise<void>;
   /**
-   * write_file:
+   * write_file: write a file
    *
-   *
+   * The old form of `write`: `content` cannot hold NUL bytes, and `size`, if it is not 0, is how much of it is written.
    *
    * @deprecated use write
    */
