@@ -2,9 +2,11 @@
  * ext2, ext3 and ext4: one driver. Reads everything that mke2fs(8) can make; see `layout.ts` for the sources.
  */
 import type { BlockDevice } from '../../block/device.ts';
-import { GuestfsError } from '../../errors/index.ts';
+import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import type { FileSystemFormat, OpenFileSystemOptions } from '../filesystem.ts';
+import { INCOMPAT_RECOVER } from './features.ts';
 import { Ext4FileSystem } from './filesystem.ts';
+import { replayJournal } from './journal/index.ts';
 import { probe, readGeometry, readSuperBlock, typeOf } from './superblock.ts';
 
 export { Ext4FileSystem } from './filesystem.ts';
@@ -20,7 +22,23 @@ export function openExt4(device: BlockDevice, options: OpenFileSystemOptions = {
     });
   }
   const geometry = readGeometry(superBlock, device);
-  return new Ext4FileSystem(typeOf(superBlock), device, geometry, options);
+  if ((geometry.incompat & INCOMPAT_RECOVER) === 0 || options.mountOptions?.some(isNoRecovery)) {
+    return new Ext4FileSystem(typeOf(superBlock), device, geometry, options);
+  }
+  const replayed = replayJournal(device, geometry, options.warn ?? (() => {}));
+  // The log may have written the superblock too.
+  const after = readSuperBlock(replayed);
+  if (after === null) {
+    throw new CorruptError('ext4_super_block', 'the journal overwrites it with something else', {
+      offset: 1024,
+    });
+  }
+  return new Ext4FileSystem(typeOf(after), replayed, readGeometry(after, replayed), options);
+}
+
+/** Mount options that leave the journal alone. */
+function isNoRecovery(option: string): boolean {
+  return option === 'noload' || option === 'norecovery';
 }
 
 /** ext2, ext3 and ext4 in the registry of filesystems. */
