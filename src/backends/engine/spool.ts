@@ -80,7 +80,7 @@ export async function gather(next: NextChunk, poll: () => void): Promise<Closabl
   let rest: Uint8Array = new Uint8Array(0);
   return {
     read(into) {
-      if (rest.length === 0) {
+      while (rest.length === 0) {
         const next = parts.next();
         if (next.done) return 0;
         rest = next.value;

@@ -152,6 +152,8 @@ export class WorkerBackend implements Backend {
     const worker = new Worker(entry, {
       name: 'guestfs engine',
       workerData: start,
+      // The program's own flags (--input-type, --import, --test) are not for this thread.
+      execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: heapLimit },
     });
     let failure: Error | undefined;
