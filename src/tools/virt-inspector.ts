@@ -38,7 +38,8 @@ export async function main(
     try {
       const found = await collectInspection(handle, { applications, icon: icon && form !== 'summary' });
       if (form === 'xml') {
-        throw new UnsupportedError('the XML form is not part of this version: use --json');
+        const { inspectionXml } = await import('../inspect/xml.ts');
+        context.out.write(inspectionXml(found));
       } else if (form === 'json') {
         const { jsonDocument } = await import('./common/json.ts');
         context.out.write(jsonDocument(inspectionDocument(found)));

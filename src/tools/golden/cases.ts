@@ -23,6 +23,8 @@ export const cases: readonly Case[] = [
   { name: 'fs-parts', argv: ['virt-filesystems', ...AB, '--parts', '-l'] },
   { name: 'fs-blkdevs', argv: ['virt-filesystems', ...AB, '--blkdevs', '-l'] },
   { name: 'fs-lvm', argv: ['virt-filesystems', ...A, '--lvs', '--vgs', '--pvs', '-l', '-h'] },
+  { name: 'fs-wide-70', argv: ['virt-filesystems', ...AB, '--extra', '--parts', '-l', '-h'] },
+  { name: 'fs-wide-73', argv: ['virt-filesystems', ...A, '--extra', '--parts', '-l'] },
   { name: 'df', argv: ['virt-df', ...AB] },
   { name: 'df-h', argv: ['virt-df', '-h', 'a.img', 'b.img'] },
   { name: 'df-i', argv: ['virt-df', '-i', ...A] },

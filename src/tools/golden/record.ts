@@ -34,7 +34,7 @@ try {
       cwd: work,
       input: stdin ?? '',
       encoding: 'latin1',
-      timeout: 300_000,
+      timeout: 3_600_000,
       env: {
         ...process.env,
         LIBGUESTFS_BACKEND: 'direct',
