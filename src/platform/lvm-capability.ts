@@ -26,11 +26,14 @@ export interface LvmVolumeReport extends LogicalVolumeReport {
  * appliance asks lvm(8). Every answer is of the last scan; a first call scans.
  */
 export interface LvmCapability {
-  /** Every PV, those of no volume group too, sorted by name; `pvName` of a missing one is `[unknown]`. */
+  /** Every PV, those of no volume group too, in the order in which lvm(8) lists them; a missing one is `[unknown]`. */
   physicalVolumes(): PhysicalVolumeReport[];
-  /** Every volume group, sorted by name. */
+  /** Every volume group but those of other hosts, in the order in which lvm(8) lists them. */
   volumeGroups(): VolumeGroupReport[];
-  /** Every logical volume that is not hidden, sorted by volume group and name. */
+  /**
+   * Every logical volume that is not hidden, in the order in which lvm(8) lists them, but those of groups that are
+   * exported or another host's. Reads how full thin volumes and snapshots are.
+   */
   logicalVolumes(): LvmVolumeReport[];
   /**
    * `/dev/VG/LV` of the logical volumes that lvs(8) calls public, active or not, but for those that activation skips

@@ -303,7 +303,10 @@ export class LvmSession implements LvmCapability {
   }
 
   volumeGroups(): VolumeGroupReport[] {
-    return this.state.volumeGroups.toReversed().map((group) => group.report());
+    return this.state.volumeGroups
+      .toReversed()
+      .filter((group) => !group.foreign)
+      .map((group) => group.report());
   }
 
   logicalVolumes(): LvmVolumeReport[] {

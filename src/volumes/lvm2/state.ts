@@ -195,11 +195,15 @@ export class LvmState {
 
   /**
    * All PVs, missing ones too, in the order in which lvm(8) was seen to list them: the groups that were found last
-   * first, each in the order of its text, then those of no group.
+   * first, each in the order of its text, then those of no group. Those of other hosts' groups are left out, as lvm(8)
+   * does.
    */
   reportPhysicalVolumes(): PhysicalVolumeReport[] {
     return [
-      ...this.volumeGroups.toReversed().flatMap((group) => group.reportPhysicalVolumes()),
+      ...this.volumeGroups
+        .toReversed()
+        .filter((group) => !group.foreign)
+        .flatMap((group) => group.reportPhysicalVolumes()),
       ...this.orphans.map(reportOrphan),
     ];
   }
