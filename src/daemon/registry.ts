@@ -20,7 +20,7 @@ import { xattrActions } from './actions/xattr.ts';
 import type { DaemonActions } from './generated/contract.ts';
 
 /** Every action that has an implementation, merged topic by topic; the order has no meaning. */
-export const implementations: Partial<DaemonActions> = {
+export const implementations = {
   ...archiveActions,
   ...blockdevActions,
   ...checksumActions,
@@ -40,4 +40,4 @@ export const implementations: Partial<DaemonActions> = {
   ...transferActions,
   ...writeActions,
   ...xattrActions,
-};
+} satisfies Partial<DaemonActions>;

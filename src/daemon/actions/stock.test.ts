@@ -61,6 +61,7 @@ const DIFFERENT: Record<string, string> = {
   'file-architecture /main.zst': 'stock does not know zstd',
   'file-architecture /combo.gz': 'stock looks at the first archive only',
   'checksums-out sha256 /dir/dlink OUT/sha256': 'stock sums its own empty input where there is no file',
+  'file /main.zst': 'the appliance had no zstd program',
   'hexdump /dir': 'stock answers nothing for a directory instead of failing',
   'tar-out / OUT/zst.tzst compress:zstd': 'newer than 1.48',
   'compress-out compress /seq OUT/seq.Z': 'the appliance had no compress program',

@@ -63,10 +63,9 @@ export function addAttributes(
   const type = mode & S_IFMT;
   if (options.acls && type !== S_IFLNK && hasExtendedAcl(xattrs)) {
     const access = xattrs.find(({ name }) => name === ACL_ACCESS);
-    // The text ends in an empty line, as readers of other programs expect it.
-    records.add('SCHILY.acl.access', `${access ? aclText(access.value) : aclTextOfMode(mode)}\n`);
+    records.add('SCHILY.acl.access', access ? aclText(access.value) : aclTextOfMode(mode));
     const byDefault = xattrs.find(({ name }) => name === ACL_DEFAULT);
-    if (byDefault && type === S_IFDIR) records.add('SCHILY.acl.default', `${aclText(byDefault.value)}\n`);
+    if (byDefault && type === S_IFDIR) records.add('SCHILY.acl.default', aclText(byDefault.value));
   }
   if (options.selinux) {
     const label = xattrs.find(({ name }) => name === 'security.selinux');
