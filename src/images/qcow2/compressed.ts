@@ -24,13 +24,30 @@ export class ClusterCache {
     this.#compressed = new Uint8Array(0);
   }
 
-  /** The cluster whose stream begins at `host`; valid until the next call. */
-  get(host: number, length: number, entryOffset: number): Uint8Array {
+  /**
+   * Fill `part` from byte `from` of the cluster whose stream begins at `host`. A whole cluster is decompressed in
+   * place and not kept: who reads so much reads on.
+   */
+  read(host: number, length: number, entryOffset: number, from: number, part: Uint8Array): void {
     let cluster = this.#kept.get(host);
-    if (cluster === undefined) cluster = this.#load(host, length, entryOffset);
-    else this.#kept.delete(host);
+    if (cluster === undefined) {
+      if (part.length === this.#clusterSize) {
+        decompressCluster(this.#zstd, this.#stream(host, length), part, host, entryOffset);
+        return;
+      }
+      cluster = this.#load(host, length, entryOffset);
+    } else this.#kept.delete(host);
     this.#kept.set(host, cluster);
-    return cluster;
+    part.set(cluster.subarray(from, from + part.length));
+  }
+
+  #stream(host: number, length: number): Uint8Array {
+    if (this.#compressed.length < length) {
+      this.#compressed = new Uint8Array(Math.max(length, this.#clusterSize));
+    }
+    const stream = this.#compressed.subarray(0, length);
+    this.#file.readAt(host, stream);
+    return stream;
   }
 
   #load(host: number, length: number, entryOffset: number): Uint8Array {
@@ -41,11 +58,7 @@ export class ClusterCache {
       cluster = evicted;
     }
     cluster ??= new Uint8Array(this.#clusterSize);
-    if (this.#compressed.length < length)
-      this.#compressed = new Uint8Array(Math.max(length, this.#clusterSize));
-    const stream = this.#compressed.subarray(0, length);
-    this.#file.readAt(host, stream);
-    decompressCluster(this.#zstd, stream, cluster, host, entryOffset);
+    decompressCluster(this.#zstd, this.#stream(host, length), cluster, host, entryOffset);
     return cluster;
   }
 }

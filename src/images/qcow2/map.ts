@@ -46,8 +46,9 @@ export class ClusterMap {
   readonly #externalData: boolean;
   readonly #compressedShift: number;
 
-  constructor(file: BlockDevice, header: QcowImageHeader, active: ActiveTable) {
-    this.#tables = new TableWindows(file);
+  /** `shared` is another map of the same image, whose tables in memory are used too. */
+  constructor(file: BlockDevice, header: QcowImageHeader, active: ActiveTable, shared?: ClusterMap) {
+    this.#tables = shared === undefined ? new TableWindows(file) : shared.#tables;
     this.#fileSize = file.size;
     this.#clusterSize = header.clusterSize;
     this.#extended = header.extendedL2;

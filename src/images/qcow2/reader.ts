@@ -1,5 +1,6 @@
 import type { BlockDevice, Extent } from '../../block/device.ts';
 import { GuestfsError } from '../../errors/index.ts';
+import { ReadAhead } from './ahead.ts';
 import { ClusterCache } from './compressed.ts';
 import type { QcowImageHeader } from './header.ts';
 import { ClusterMap, RUN, type ActiveTable } from './map.ts';
@@ -22,6 +23,7 @@ export class QcowReader implements BlockDevice {
   readonly #data: BlockDevice;
   readonly #map: ClusterMap;
   readonly #clusters: ClusterCache;
+  readonly #ahead: ReadAhead;
   readonly #clusterSize: number;
 
   constructor(parts: QcowParts, header: QcowImageHeader, active: ActiveTable, size: number) {
@@ -30,12 +32,19 @@ export class QcowReader implements BlockDevice {
     this.size = size;
     this.#map = new ClusterMap(parts.file, header, active);
     this.#clusters = new ClusterCache(parts.file, header);
+    this.#ahead = new ReadAhead(
+      parts.file,
+      header,
+      new ClusterMap(parts.file, header, active, this.#map),
+      size,
+    );
     this.#clusterSize = header.clusterSize;
   }
 
   readAt(offset: number, into: Uint8Array): void {
     const map = this.#map;
     const end = offset + into.length;
+    this.#ahead.note(offset, into.length);
     for (let at = offset; at < end;) {
       map.locate(at, end);
       const { kind, length } = map;
@@ -43,13 +52,22 @@ export class QcowReader implements BlockDevice {
       const part = done === 0 && length === into.length ? into : into.subarray(done, done + length);
       if (kind === RUN.DATA) readOrZero(this.#data, map.host, part);
       else if (kind === RUN.ZERO) part.fill(0);
-      else if (kind === RUN.COMPRESSED) {
-        const cluster = this.#clusters.get(map.host, map.compressedLength, map.entryOffset);
-        const from = at % this.#clusterSize;
-        part.set(cluster.subarray(from, from + length));
-      } else if (this.#parts.backing === undefined) part.fill(0);
+      else if (kind === RUN.COMPRESSED) this.#readCompressed(at, part);
+      else if (this.#parts.backing === undefined) part.fill(0);
       else readOrZero(this.#parts.backing, at, part);
       at += length;
+    }
+  }
+
+  /** Read from the compressed cluster that the map has located; `part` does not leave it. */
+  #readCompressed(at: number, part: Uint8Array): void {
+    const map = this.#map;
+    const from = at % this.#clusterSize;
+    const ready = this.#ahead.take(at - from);
+    if (ready !== undefined) part.set(ready.subarray(from, from + part.length));
+    else {
+      this.#ahead.count();
+      this.#clusters.read(map.host, map.compressedLength, map.entryOffset, from, part);
     }
   }
 
@@ -90,6 +108,7 @@ export class QcowReader implements BlockDevice {
   flush(): void {}
 
   close(): void {
+    this.#ahead.close();
     this.#parts.file.close();
     this.#parts.data?.close();
     this.#parts.backing?.close();

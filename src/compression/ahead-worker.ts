@@ -1,0 +1,5 @@
+/** A helper thread that decompresses for a reader; see ahead-ring.ts. */
+import { workerData } from 'node:worker_threads';
+import { Ring, type RingPlan } from './ahead-ring.ts';
+
+new Ring(workerData as RingPlan).serve();

@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { Ring, ringBytes, type RingPlan } from './ahead-ring.ts';
+
+/** Most helper threads of one ring: reading and writing do not keep up with more. */
+const MAX_HELPERS = 3;
+
+/** Where the helper's code may be: beside this file, or as seen from the bundles of the build. */
+const ENTRIES = ['ahead-worker.js', '../compression/ahead-worker.js', '../../compression/ahead-worker.js'];
+
+let entry: URL | null | undefined;
+
+function findEntry(): URL | null {
+  const base = import.meta.url;
+  if (typeof base !== 'string' || !base.startsWith('file:')) return null;
+  const names = base.endsWith('.ts') ? ['ahead-worker-source.mjs'] : ENTRIES;
+  return names.map((name) => new URL(name, base)).find((url) => existsSync(fileURLToPath(url))) ?? null;
+}
+
+/** What a ring is made for. */
+export interface AheadOptions {
+  zstd: boolean;
+  pieces: number;
+  pieceSize: number;
+  slots: number;
+  inputSize: number;
+}
+
+/** A ring with its helper threads. */
+export interface Ahead {
+  readonly ring: Ring;
+  /** Start helpers again that ended because they had nothing to do. */
+  wake(): void;
+  close(): void;
+}
+
+/**
+ * A ring whose jobs are decompressed by helper threads. Undefined where that cannot help: on a machine with one
+ * processor, or where the helper's code is not found.
+ */
+export function startAhead(options: AheadOptions): Ahead | undefined {
+  const helpers = Math.min(MAX_HELPERS, availableParallelism() - 1);
+  if (helpers < 1) return undefined;
+  if (entry === undefined) entry = findEntry();
+  if (entry === null) return undefined;
+  const url = entry;
+  const plan: RingPlan = { ...options, memory: new SharedArrayBuffer(ringBytes(options)) };
+  const ring = new Ring(plan);
+  let broken = false;
+  const wake = (): void => {
+    while (!broken && ring.alive < helpers) {
+      ring.enter();
+      try {
+        const worker = new Worker(url, {
+          name: 'guestfs decompress',
+          workerData: plan,
+          // The program's own flags (--import, --test) are not for this thread.
+          execArgv: [],
+        });
+        // A helper keeps no program running; if it fails the reader does its work.
+        worker.unref();
+        worker.on('error', () => {
+          broken = true;
+        });
+      } catch {
+        broken = true;
+      }
+    }
+  };
+  wake();
+  return { ring, wake, close: () => ring.stop() };
+}
