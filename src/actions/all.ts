@@ -10,6 +10,7 @@ import { devicesActions } from './records/devices.ts';
 import { directoryActions } from './records/directory.ts';
 import { drivesActions } from './records/drives.ts';
 import { extActions } from './records/ext.ts';
+import { extensionsActions } from './records/extensions.ts';
 import { featuresActions } from './records/features.ts';
 import { filesystemToolsActions } from './records/filesystem-tools.ts';
 import { hivexActions } from './records/hivex.ts';
@@ -63,6 +64,7 @@ export const actionsByTopic = {
   directory: directoryActions,
   drives: drivesActions,
   ext: extActions,
+  extensions: extensionsActions,
   features: featuresActions,
   'filesystem-tools': filesystemToolsActions,
   hivex: hivexActions,

@@ -169,6 +169,7 @@ export const packedActions =
   'mke2fs_J 191 d String=fstype,Int=blocksize,Device=device,Device=journal - void deprecatedBy=mke2fs\n' +
   'mke2fs_JL 192 d String=fstype,Int=blocksize,Device=device,String=label - void deprecatedBy=mke2fs\n' +
   'mke2fs_JU 193 d String=fstype,Int=blocksize,Device=device,String=uuid - void group=linuxfsuuid deprecatedBy=mke2fs\n' +
+  'walk_out - d Pathname=directory,FileOut=entries - void cancellable visibility=public_no_fish\n' +
   'version - h - - Struct:version=version\n' +
   'available - h StringList:String=groups - void\n' +
   'feature_available - h StringList:String=groups - Bool=isavailable\n' +

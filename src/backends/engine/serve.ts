@@ -155,7 +155,7 @@ class MessageSink implements ClosableSink {
       Atomics.wait(this.#words, CONTROL.CREDIT, credit, WAKE);
     }
     Atomics.sub(this.#words, CONTROL.CREDIT, chunk.length);
-    const bytes = chunk.slice();
+    const bytes = new Uint8Array(chunk);
     this.#port.postMessage({ type: 'chunk', bytes } satisfies Response, [bytes.buffer]);
   }
 

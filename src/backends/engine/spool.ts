@@ -19,7 +19,7 @@ class Spool {
 
   add(chunk: Uint8Array): void {
     if (this.#fd === undefined && this.length + chunk.length <= MEMORY_LIMIT) {
-      this.#chunks.push(chunk.slice());
+      this.#chunks.push(new Uint8Array(chunk));
     } else {
       const fd = this.#file();
       writeAll(fd, chunk, chunk.length, this.length, () => undefined);

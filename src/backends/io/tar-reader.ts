@@ -73,7 +73,7 @@ export class TarReader {
         this.#left -= part.length;
         this.#position += part.length;
         if (this.#state === 'data') this.#visitor.data(part);
-        else this.#extended.push(part.slice());
+        else this.#extended.push(new Uint8Array(part));
         if (this.#left === 0) this.#contentEnd();
       } else if (this.#padding > 0) {
         const skip = Math.min(this.#padding, chunk.length - at);

@@ -156,6 +156,7 @@ export interface DaemonActions {
   mke2fs_J(context: ActionContext, fstype: string, blocksize: number, device: string, journal: string): void;
   mke2fs_JL(context: ActionContext, fstype: string, blocksize: number, device: string, label: string): void;
   mke2fs_JU(context: ActionContext, fstype: string, blocksize: number, device: string, uuid: string): void;
+  walk_out(context: ActionContext, directory: string, entries: ByteSink): void;
   available_all_groups(context: ActionContext): string[];
   utsname(context: ActionContext): structs.Utsname;
   internal_feature_available(context: ActionContext, group: string): number;

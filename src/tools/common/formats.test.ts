@@ -8,7 +8,7 @@ import { progressLine } from './progress.ts';
 import { parseKey, parseMount } from './request.ts';
 import { tableText } from './table.ts';
 import { diskPath } from './uri.ts';
-import { byCodePoint } from './walk.ts';
+import { sortBytes } from '../../vfs/order.ts';
 import { encodeText, decodeText } from '../../bytes/text.ts';
 
 describe('escapes for terminals', () => {
@@ -84,7 +84,7 @@ describe('sizes, tables, CSV, JSON', () => {
       '',
       '\uffff',
     ];
-    const sorted = names.toSorted(byCodePoint);
+    const sorted = sortBytes([...names]);
     const byBytes = names
       .map((name) => Buffer.from(encodeText(name)))
       .toSorted(Buffer.compare)

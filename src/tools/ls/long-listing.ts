@@ -68,15 +68,25 @@ export class LongListing {
 
   /** List a directory and what is below it. */
   async add(directory: string): Promise<void> {
-    const { form, checksum } = this.#options;
-    for await (const file of walk(this.#handle, directory)) {
-      const regular = (file.stat.stMode & 0o170000) === REGULAR;
-      const sum =
-        checksum === undefined || !regular ? undefined : await this.#handle.checksum(checksum, file.path);
-      if (form === 'json') this.#json.push(this.#record(file, sum));
-      else if (form === 'csv') this.#out.write(this.#csv(file, sum));
-      else this.#out.write(this.#text(file, sum));
+    const { checksum } = this.#options;
+    if (checksum === undefined) {
+      await walk(this.#handle, directory, (file) => this.#show(file, undefined));
+      return;
     }
+    // No other call can be made while the walk goes on.
+    const files: WalkedFile[] = [];
+    await walk(this.#handle, directory, (file) => files.push(file));
+    for (const file of files) {
+      const regular = (file.stat.stMode & 0o170000) === REGULAR;
+      this.#show(file, regular ? await this.#handle.checksum(checksum, file.path) : undefined);
+    }
+  }
+
+  #show(file: WalkedFile, sum: string | undefined): void {
+    const { form } = this.#options;
+    if (form === 'json') this.#json.push(this.#record(file, sum));
+    else if (form === 'csv') this.#out.write(this.#csv(file, sum));
+    else this.#out.write(this.#text(file, sum));
   }
 
   /** Write what has to wait for the end. */
