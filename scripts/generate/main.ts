@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { apiDocs } from './api-docs.ts';
 import { daemonContract } from './daemon-contract.ts';
 import { handleMethods } from './handle-methods.ts';
 import { runtimeTable } from './runtime-table.ts';
@@ -16,6 +17,7 @@ const files: Record<string, () => string> = {
   'src/daemon/generated/contract.ts': daemonContract,
   'src/handle/generated/methods.ts': handleMethods,
 };
+for (const [name, text] of Object.entries(apiDocs())) files[name] = () => text;
 
 const check = process.argv.includes('--check');
 let stale = 0;

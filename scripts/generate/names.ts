@@ -72,7 +72,7 @@ export function parameterType(parameter: Parameter | OptionalParameter, side: Si
     case 'StringList':
       return 'readonly string[]';
     case 'BufferIn':
-      return 'Uint8Array';
+      return side === 'handle' ? 'Uint8Array | string' : 'Uint8Array';
     case 'Key':
       return side === 'handle' ? 'string | Uint8Array' : 'Uint8Array';
     case 'FileIn':

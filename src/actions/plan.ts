@@ -37,6 +37,7 @@ const lists = {
     shutdown sleep statns statvfs strings strings_e sync tail tail_n tar_out tune2fs_l umask umount
     umount_all user_cancel utsname version vfs_label vfs_minimum_size vfs_type vfs_uuid vg_activate
     vg_activate_all vglvuuids vgmeta vgpvuuids vgs vgs_full vguuid wait_ready wc_c wc_l wc_w
+    walk_out
   `,
   /** Changes an image; the engine will answer these, today only the appliance backend does. */
   write: `

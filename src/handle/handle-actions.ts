@@ -101,7 +101,7 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
         device: mountable as string,
       });
     }
-    return `/${volume}`;
+    return volume;
   },
 
   // Features.

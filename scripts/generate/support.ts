@@ -1,0 +1,64 @@
+import { allActions } from '../../src/actions/all.ts';
+import { planned, type PlanClass } from '../../src/actions/plan.ts';
+import { isImplemented } from './api-docs.ts';
+
+/** Marks in a document between which the support table is kept. */
+export const BEGIN = '<!-- support:begin -->';
+/** End mark of the support table. */
+export const END = '<!-- support:end -->';
+
+const CLASSES: Readonly<Record<PlanClass, string>> = {
+  read: 'reading, and the handle itself',
+  write: 'writing',
+  later: 'encryption, RAID, btrfs, registry, ...',
+  appliance: 'what needs a Linux kernel or programs of the guest',
+  alias: 'deprecated names',
+  internal: 'internal and debugging',
+};
+
+/** Names of the actions of a class in three groups: proven, there without proof, not there. */
+function sorted(
+  list: PlanClass,
+  proven: ReadonlySet<string>,
+): { proven: string[]; there: string[]; missing: string[] } {
+  const groups = { proven: [] as string[], there: [] as string[], missing: [] as string[] };
+  for (const { name } of allActions) {
+    if (planned(name) !== list) continue;
+    if (!isImplemented(name)) groups.missing.push(name);
+    else if (proven.has(name)) groups.proven.push(name);
+    else groups.there.push(name);
+  }
+  return groups;
+}
+
+/**
+ * The support table: how many actions of each class work on the engine, counted as working only where a test ran
+ * them with success, and which do not.
+ */
+export function supportTable(proven: ReadonlySet<string>): string {
+  let text = '| actions | in the API | work on the engine |\n|---|---|---|\n';
+  const missing: string[] = [];
+  let all = 0;
+  let works = 0;
+  for (const [name, words] of Object.entries(CLASSES) as [PlanClass, string][]) {
+    const groups = sorted(name, proven);
+    const count = groups.proven.length + groups.there.length + groups.missing.length;
+    all += count;
+    works += groups.proven.length;
+    text += `| ${words} | ${count} | ${groups.proven.length} |\n`;
+    if (groups.there.length > 0) missing.push(...groups.there);
+  }
+  text += `| **all** | **${all}** | **${works}** |\n`;
+  if (missing.length > 0) {
+    text += `\nThere, but without a test that ran them: ${missing.map((name) => `\`${name}\``).join(', ')}.\n`;
+  }
+  return text;
+}
+
+/** A document with the table between its marks replaced. Throws where the marks are missing. */
+export function withSupportTable(document: string, table: string): string {
+  const begin = document.indexOf(BEGIN);
+  const end = document.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`the document has no ${BEGIN} ... ${END}`);
+  return `${document.slice(0, begin + BEGIN.length)}\n${table}${document.slice(end)}`;
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { emptyPlatform } from '../../test/support/fake-engine.ts';
+import { GuestfsError } from '../errors/index.ts';
+import type { ActionContext, ByteSink } from './context.ts';
+import { Daemon, type Implementations } from './daemon.ts';
+
+const platform = emptyPlatform({ drives: [], warn: () => undefined });
+
+function daemon(actions: Implementations, done: string[] = []): Daemon {
+  return new Daemon(
+    platform,
+    {
+      warn: () => undefined,
+      progress: () => undefined,
+      checkCancelled: () => undefined,
+      done: (name) => done.push(name),
+    },
+    actions,
+  );
+}
+
+function thrown(run: () => unknown): GuestfsError {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof GuestfsError, String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: 'nothing was thrown' });
+}
+
+describe('the dispatcher', () => {
+  test('gives implementations their context, arguments in order, streams in place, options last', () => {
+    const seen: unknown[] = [];
+    const done: string[] = [];
+    const d = daemon(
+      {
+        tar_out: (...args: unknown[]) => void seen.push(...args.slice(1)),
+        echo_daemon: (context: ActionContext, words: string[]) =>
+          `${context.platform.name} ${words.join(' ')}`,
+      },
+      done,
+    );
+    assert.equal(d.call('echo_daemon', [['a', 'b']]), 'engine a b');
+    const output: ByteSink = { write: () => undefined };
+    d.call('tar_out_opts', ['/d'], { compress: 'gzip' }, { output });
+    assert.deepEqual(seen, ['/d', output, { compress: 'gzip' }]);
+    assert.deepEqual(done, ['echo_daemon', 'tar_out']);
+  });
+
+  test('refuses what it cannot run', () => {
+    const d = daemon({ cat: () => '' });
+    assert.equal(thrown(() => d.call('nope', [])).code, 'ENOSYS');
+    assert.equal(thrown(() => d.call('launch', [])).code, 'ENOSYS');
+    const missing = thrown(() => d.call('sh', ['ls']));
+    assert.equal(missing.code, 'ENOTSUP');
+    assert.equal(missing.action, 'sh');
+    assert.match(
+      missing.message,
+      /^sh: the engine backend does not have this action; the appliance backend has it$/,
+    );
+    for (const args of [[], ['/a', '/b'], [5], ['a'], ['/a\0']]) {
+      const error = thrown(() => d.call('cat', args));
+      assert.equal(error.code, 'EINVAL');
+      assert.equal(error.action, 'cat');
+    }
+    assert.equal(thrown(() => daemon({ toString: () => '' }).call('toString', [])).code, 'ENOSYS');
+    assert.equal(thrown(() => daemon({ tar_out: () => undefined }).call('tar_out', ['/d'])).code, 'EINVAL');
+  });
+
+  test('turns whatever is thrown into a GuestfsError of the action', () => {
+    const throwing = (error: unknown): GuestfsError =>
+      thrown(() =>
+        daemon({
+          ping_daemon: () => {
+            throw error;
+          },
+        }).call('ping_daemon', []),
+      );
+    const own = new GuestfsError('EROFS', 'x');
+    assert.equal(throwing(own), own);
+    assert.equal(own.action, 'ping_daemon');
+    const system = throwing(Object.assign(new Error('ENOSPC: no space'), { code: 'ENOSPC', path: '/x' }));
+    assert.deepEqual([system.code, system.path], ['ENOSPC', '/x']);
+    assert.equal(throwing(new RangeError('Array buffer allocation failed')).code, 'ENOMEM');
+    assert.equal(throwing(new RangeError('Maximum call stack size exceeded')).code, 'ENOMEM');
+    const bug = throwing(new TypeError('x is undefined'));
+    assert.equal(bug.code, 'EFAULT');
+    assert.ok(bug.cause instanceof TypeError);
+    assert.equal(throwing('text').code, 'EFAULT');
+  });
+});
+
+test('the registry has every topic', () => {
+  const registry = readFileSync(join(import.meta.dirname, 'registry.ts'), 'utf8');
+  for (const file of readdirSync(join(import.meta.dirname, 'actions'))) {
+    if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue;
+    const text = readFileSync(join(import.meta.dirname, 'actions', file), 'utf8');
+    const name = /^export const (\w+Actions) = /m.exec(text)?.[1];
+    if (name !== undefined) assert.ok(registry.includes(`...${name},`), `${file} is not in the registry`);
+  }
+});
