@@ -1,4 +1,4 @@
-import { badPattern, bytesWhere, type ByteSet } from './syntax.ts';
+import { badPattern, bytesWhere, foldCase, type ByteSet } from './syntax.ts';
 
 /** POSIX character classes in the C locale (XBD 7.3.1). */
 const CLASSES: Record<string, ByteSet> = {
@@ -22,10 +22,16 @@ function matching(expression: RegExp): ByteSet {
 
 /**
  * Parse a bracket expression (XBD 9.3.5) of `bytes`, a string of code points 0 to 255; `at` is after the `[`.
- * Gives the set and the position after the `]`. `shown` is the pattern for messages.
+ * Gives the set and the position after the `]`. `shown` is the pattern for messages;
+ * with `insensitive` each letter stands for both its cases.
  */
-export function parseBracket(bytes: string, at: number, shown: string): { set: ByteSet; end: number } {
-  const set = new Uint8Array(256);
+export function parseBracket(
+  bytes: string,
+  at: number,
+  shown: string,
+  insensitive: boolean,
+): { set: ByteSet; end: number } {
+  let set: ByteSet = new Uint8Array(256);
   let i = at;
   const negated = bytes[i] === '^';
   if (negated) i++;
@@ -56,6 +62,7 @@ export function parseBracket(bytes: string, at: number, shown: string): { set: B
   if (bytes[from] === ':' && bytes[i - 1] === ':' && i - 1 > from) {
     throw badPattern(shown, 'a character class is written [[:space:]], not [:space:]');
   }
+  if (insensitive) set = foldCase(set);
   if (negated) for (let byte = 0; byte < 256; byte++) set[byte] = set[byte] ? 0 : 1;
   return { set, end: i + 1 };
 }

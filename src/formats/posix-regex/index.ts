@@ -6,7 +6,7 @@ import { Automaton } from './automaton.ts';
 import { Backtracker } from './backtrack.ts';
 import { RegexParser } from './parse.ts';
 import { compileProgram } from './program.ts';
-import { badPattern, singleByte, type ByteSet, type RegexNode } from './syntax.ts';
+import { badPattern, foldCase, singleByte, type RegexNode } from './syntax.ts';
 
 /** Bytes of a pattern: each makes an instruction of 256 flags. */
 const MAX_PATTERN = 16_384;
@@ -40,45 +40,24 @@ export function compileRegex(pattern: string, options: RegexOptions = {}): LineM
   let groups = 0;
   let references = false;
   const parts = bytes.split('\n').map((line): RegexNode => {
-    if (fixed) return literalNode(line);
-    const parser = new RegexParser(line, extended, pattern);
+    if (fixed) return literalNode(line, insensitive);
+    const parser = new RegexParser(line, extended, insensitive, pattern);
     const node = parser.parse();
     references ||= parser.hasReferences;
     groups = Math.max(groups, parser.groups);
     return node;
   });
   // The groups of several lines share their slots; only the line that is being matched uses them.
-  let node: RegexNode = parts.length === 1 ? (parts[0] as RegexNode) : { kind: 'choice', parts };
-  if (insensitive) node = foldCase(node);
+  const node: RegexNode = parts.length === 1 ? (parts[0] as RegexNode) : { kind: 'choice', parts };
   const program = compileProgram(node, groups, pattern);
   const machine = references ? new Backtracker(program, insensitive) : new Automaton(program);
   return { search: (line, start, end) => machine.search(line, start, end) };
 }
 
-function literalNode(text: string): RegexNode {
-  const parts = Array.from(text, (c): RegexNode => ({ kind: 'set', set: singleByte(c.charCodeAt(0)) }));
+function literalNode(text: string, insensitive: boolean): RegexNode {
+  const parts = Array.from(text, (c): RegexNode => {
+    const set = singleByte(c.charCodeAt(0));
+    return { kind: 'set', set: insensitive ? foldCase(set) : set };
+  });
   return parts.length === 0 ? { kind: 'empty' } : { kind: 'sequence', parts };
-}
-
-function foldCase(node: RegexNode): RegexNode {
-  switch (node.kind) {
-    case 'set':
-      return { kind: 'set', set: foldSet(node.set) };
-    case 'sequence':
-    case 'choice':
-      return { kind: node.kind, parts: node.parts.map(foldCase) };
-    case 'repeat':
-    case 'group':
-      return { ...node, node: foldCase(node.node) };
-    default:
-      return node;
-  }
-}
-
-function foldSet(set: ByteSet): ByteSet {
-  const folded = Uint8Array.from(set);
-  for (let upper = 0x41; upper <= 0x5a; upper++) {
-    if (set[upper] || set[upper + 0x20]) folded[upper] = folded[upper + 0x20] = 1;
-  }
-  return folded;
 }

@@ -1,5 +1,13 @@
 import { parseBracket } from './bracket.ts';
-import { badPattern, bytesWhere, isWordByte, singleByte, type Assertion, type RegexNode } from './syntax.ts';
+import {
+  badPattern,
+  bytesWhere,
+  foldCase,
+  isWordByte,
+  singleByte,
+  type Assertion,
+  type RegexNode,
+} from './syntax.ts';
 
 /** Largest count of an interval (RE_DUP_MAX of the GNU C library). */
 const MAX_COUNT = 0x7fff;
@@ -33,6 +41,7 @@ const SETS: Record<string, (byte: number) => boolean> = {
 export class RegexParser {
   readonly #pattern: string;
   readonly #extended: boolean;
+  readonly #insensitive: boolean;
   readonly #shown: string;
   #at = 0;
   #depth = 0;
@@ -41,9 +50,10 @@ export class RegexParser {
   /** Whether the expression refers back to a group. */
   hasReferences = false;
 
-  constructor(pattern: string, extended: boolean, shown: string) {
+  constructor(pattern: string, extended: boolean, insensitive: boolean, shown: string) {
     this.#pattern = pattern;
     this.#extended = extended;
+    this.#insensitive = insensitive;
     this.#shown = shown;
   }
 
@@ -66,19 +76,15 @@ export class RegexParser {
 
   #sequence(): RegexNode {
     const parts: RegexNode[] = [];
-    // Basic expressions: where a star stands for itself and a ^ is an anchor.
-    let first = true;
+    const begin = this.#at;
+    // Basic expressions: while there are only assertions yet, operators stand for themselves.
+    let bare = true;
     while (this.#at < this.#pattern.length && !this.#sees('|') && !(this.#sees(')') && this.#closes())) {
-      const atom = this.#atom(first);
-      if (atom === null) continue;
-      const leadingAnchor =
-        !this.#extended && first && atom.kind === 'assert' && atom.assertion === 'lineStart';
-      if (leadingAnchor) {
-        parts.push(atom);
-        continue;
-      }
-      first = false;
-      parts.push(this.#repeated(atom));
+      const first = this.#at === begin;
+      if (first && this.#extended && this.#skipOperators()) continue;
+      const atom = this.#atom(first, bare);
+      if (atom.kind !== 'assert') bare = false;
+      parts.push(bare && !this.#extended ? atom : this.#repeated(atom));
     }
     if (parts.length === 0) return { kind: 'empty' };
     return parts.length === 1 ? (parts[0] as RegexNode) : { kind: 'sequence', parts };
@@ -103,17 +109,18 @@ export class RegexParser {
     return true;
   }
 
-  #atom(first: boolean): RegexNode | null {
-    const pattern = this.#pattern;
+  /** `first`: nothing is before it here; `bare`: nothing but assertions is. */
+  #atom(first: boolean, bare: boolean): RegexNode {
     if (this.#take('(')) return this.#group();
+    const pattern = this.#pattern;
     const c = pattern[this.#at++] as string;
     switch (c) {
       case '\\':
-        return this.#escape();
+        return this.#escape(bare);
       case '.':
         return { kind: 'set', set: ANY };
       case '[': {
-        const { set, end } = parseBracket(pattern, this.#at, this.#shown);
+        const { set, end } = parseBracket(pattern, this.#at, this.#shown, this.#insensitive);
         this.#at = end;
         return { kind: 'set', set };
       }
@@ -123,19 +130,25 @@ export class RegexParser {
       case '$':
         if (this.#extended || this.#ends()) return { kind: 'assert', assertion: 'lineEnd' };
         break;
-      case '*':
-      case '+':
-      case '?':
-        // A repetition with nothing before it repeats nothing in extended expressions.
-        if (this.#extended && first) return null;
-        break;
-      case '{':
-        if (this.#extended && first && this.#interval(this.#at) !== null) {
-          throw badPattern(this.#shown, 'there is nothing before an interval');
-        }
-        break;
     }
-    return { kind: 'set', set: singleByte(c.charCodeAt(0)) };
+    return this.#literal(c);
+  }
+
+  #literal(c: string): RegexNode {
+    const set = singleByte(c.charCodeAt(0));
+    return { kind: 'set', set: this.#insensitive ? foldCase(set) : set };
+  }
+
+  /** Take operators of an extended expression that have nothing to repeat: they repeat nothing. */
+  #skipOperators(): boolean {
+    const begin = this.#at;
+    for (;;) {
+      const c = this.#pattern[this.#at];
+      const interval = c === '{' ? this.#interval(this.#at + 1) : null;
+      if (interval !== null) this.#at = interval.end;
+      else if (c === '*' || c === '+' || c === '?') this.#at++;
+      else return this.#at > begin;
+    }
   }
 
   /** Whether a basic expression, or a group or alternative of it, ends here. */
@@ -154,7 +167,7 @@ export class RegexParser {
     return { kind: 'group', node, index };
   }
 
-  #escape(): RegexNode {
+  #escape(bare: boolean): RegexNode {
     const c = this.#pattern[this.#at++];
     if (c === undefined) throw badPattern(this.#shown, 'it ends in a backslash');
     if (c >= '1' && c <= '9') {
@@ -167,8 +180,10 @@ export class RegexParser {
     if (assertion !== undefined) return { kind: 'assert', assertion };
     const test = SETS[c];
     if (test !== undefined) return { kind: 'set', set: bytesWhere(test) };
-    if (!this.#extended && c === '{') throw badPattern(this.#shown, 'there is nothing before an interval');
-    return { kind: 'set', set: singleByte(c.charCodeAt(0)) };
+    if (!this.#extended && c === '{' && !bare) {
+      throw badPattern(this.#shown, 'there is nothing before an interval');
+    }
+    return this.#literal(c);
   }
 
   #repeated(atom: RegexNode): RegexNode {

@@ -43,3 +43,12 @@ export function isWordByte(byte: number): boolean {
     byte === 0x5f
   );
 }
+
+/** The set with the other case of each ASCII letter in it. */
+export function foldCase(set: ByteSet): ByteSet {
+  const folded = Uint8Array.from(set);
+  for (let upper = 0x41; upper <= 0x5a; upper++) {
+    if (set[upper] || set[upper + 0x20]) folded[upper] = folded[upper + 0x20] = 1;
+  }
+  return folded;
+}
