@@ -1992,18 +1992,55 @@ export interface GuestfsMethods {
    */
   listFilesystems(options?: CallOptions): Promise<Record<string, string>>;
   /**
+   * Tell the format of a disk image file.
+   *
+   * Looks at the first bytes of the file `filename` on the host and gives the name of its format, spelt as
+   * `qemu-img` does: `raw`, `qcow2`, `vmdk`, `vdi`, `vhdx`, `vpc`, `qcow`, `qed` or `parallels`. What matches no
+   * format is `raw`.
+   *
+   * The file is not opened as a drive, so the handle need not be launched. A guest can write whatever it likes
+   * into a raw disk, also the first bytes of another format: do not use the answer for images that are not
+   * trusted, state the format instead. Fails with ENOENT, EACCES or EISDIR where the file cannot be read.
+   *
    * `disk_format` of the API, since 1.19.38.
    */
   diskFormat(filename: string, options?: CallOptions): Promise<string>;
   /**
+   * Tell the size of the disk in a disk image file.
+   *
+   * Gives the size in bytes of the disk that a guest sees in the image `filename` on the host; the file itself
+   * is often smaller. The size of a raw image is its file's, rounded up to whole sectors of 512 bytes.
+   *
+   * The format is probed as `disk_format` does. Only raw and qcow2 headers can be read, other formats fail with
+   * ENOTSUP; a damaged header fails with EUCLEAN.
+   *
    * `disk_virtual_size` of the API, since 1.19.39.
    */
   diskVirtualSize(filename: string, options?: CallOptions): Promise<number>;
   /**
+   * Tell whether a disk image file has a backing file.
+   *
+   * True if the image `filename` on the host says in its header that another file, its backing file, holds the
+   * part of the disk that it does not hold itself. Whether that file exists is not looked at.
+   *
+   * The format is probed as `disk_format` does. Raw images never have one; formats other than raw and qcow2 fail
+   * with ENOTSUP.
+   *
    * `disk_has_backing_file` of the API, since 1.19.39.
    */
   diskHasBackingFile(filename: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Create a blank disk image file.
+   *
+   * Makes the file `filename` on the host, a disk image of the format `raw` or `qcow2` that holds a blank disk
+   * of `size` bytes. A file of that name is replaced.
+   *
+   * `backingfile` names the image that shows through where the new one holds nothing, and `backingformat` its
+   * format, which should always be stated; with a backing file `size` may be -1, which takes its size over.
+   * `preallocation` is `off` (or `sparse`), `metadata` (qcow2 only) or `full`. `compat` is `0.10` or `1.1`, the
+   * version of qcow2; `clustersize` is its cluster size in bytes, a power of two from 512 to 2097152. Options
+   * that the format does not have fail with EINVAL.
+   *
    * `disk_create` of the API, since 1.25.31.
    */
   diskCreate(filename: string, format: string, size: number, options?: { backingfile?: string; backingformat?: string; preallocation?: string; compat?: string; clustersize?: number } & CallOptions): Promise<void>;
