@@ -1,5 +1,5 @@
 import type { BlockDevice } from '../../block/device.ts';
-import { encodeText } from '../../bytes/text.ts';
+import { decodeText, encodeText } from '../../bytes/text.ts';
 import { CorruptError } from '../../errors/index.ts';
 import type { DirEntry } from '../filesystem.ts';
 import type { BlockCache, CachedBlock } from './block-cache.ts';
@@ -17,8 +17,10 @@ import {
 import { foldedName } from './casefold.ts';
 import { noKeyDecoder, wantedNoKey } from './fscrypt.ts';
 import { DX_ROOT_COUNT, DX_ROOT_VERSION, lookupIndexed } from './htree.ts';
-import { I_BLOCK_SIZE, INODE_CASEFOLD, INODE_ENCRYPT, INODE_INDEX } from './layout.ts';
+import type { InodeTable } from './inodes.ts';
+import { fileTypeOf, I_BLOCK_SIZE, INODE_CASEFOLD, INODE_ENCRYPT, INODE_INDEX, Inode } from './layout.ts';
 import type { BlockMapper, MapSource, Run } from './mapping.ts';
+import type { DirectoryPatch } from './patches.ts';
 import type { Geometry } from './superblock.ts';
 
 /** Bytes of a directory decoded at once: the bound on the entries that wait to be taken. */
@@ -40,19 +42,47 @@ export class Directories {
   readonly #geometry: Geometry;
   readonly #blocks: BlockCache;
   readonly #mapper: BlockMapper;
+  readonly #inodes: InodeTable;
+  readonly #patches: ReadonlyMap<number, DirectoryPatch> | undefined;
   /** Grows to what the largest chunk needed and is used anew for each. */
   #scratch: Uint8Array;
 
-  constructor(device: BlockDevice, geometry: Geometry, blocks: BlockCache, mapper: BlockMapper) {
+  constructor(
+    device: BlockDevice,
+    geometry: Geometry,
+    blocks: BlockCache,
+    mapper: BlockMapper,
+    inodes: InodeTable,
+    patches: ReadonlyMap<number, DirectoryPatch> | undefined,
+  ) {
     this.#device = device;
     this.#geometry = geometry;
     this.#blocks = blocks;
     this.#mapper = mapper;
+    this.#inodes = inodes;
+    this.#patches = patches;
     this.#scratch = new Uint8Array(geometry.blockSize);
   }
 
   /** Entries in stored order, without `.` and `..`, a chunk of blocks at a time. */
-  *entries(file: DirectoryFile): Iterable<DirEntry> {
+  entries(file: DirectoryFile): Iterable<DirEntry> {
+    const patch = this.#patches?.get(file.number);
+    return patch === undefined ? this.#stored(file) : this.#patched(file, patch);
+  }
+
+  *#patched(file: DirectoryFile, patch: DirectoryPatch): Iterable<DirEntry> {
+    if (!patch.fresh) {
+      for (const entry of this.#stored(file)) {
+        if (!patch.removed.has(entry.name) && !patch.added.has(entry.name)) yield entry;
+      }
+    }
+    for (const [name, { inode }] of patch.added) {
+      const { view, base } = this.#inodes.aim(inode);
+      yield { name, inode, type: fileTypeOf(view.getUint16(base + Inode.i_mode, true)) };
+    }
+  }
+
+  *#stored(file: DirectoryFile): Iterable<DirEntry> {
     const piece: DirectoryPiece = { geometry: this.#geometry, directory: file.number, offset: -1 };
     const decode = file.flags & INODE_ENCRYPT ? this.#noKeyDecoder(file) : undefined;
     if (file.inline !== undefined) {
@@ -103,6 +133,13 @@ export class Directories {
   lookup(file: DirectoryFile, name: string): number {
     const wanted = this.#wanted(file, name);
     if (wanted === undefined) return 0;
+    const patch = this.#patches?.get(file.number);
+    if (patch !== undefined) {
+      for (const { bytes, inode } of patch.added.values()) {
+        if (wanted.matches(bytes, 0, bytes.length)) return inode;
+      }
+      if (patch.fresh || patch.removed.has(name)) return 0;
+    }
     const piece: DirectoryPiece = { geometry: this.#geometry, directory: file.number, offset: -1 };
     if (file.inline !== undefined) {
       const found = searchEntries(piece, file.inline, 4, I_BLOCK_SIZE, wanted);
@@ -122,6 +159,11 @@ export class Directories {
       if (found !== 0) return found;
     }
     return 0;
+  }
+
+  /** How a name of raw bytes is shown in this directory. */
+  showName(file: DirectoryFile, name: Uint8Array): string {
+    return file.flags & INODE_ENCRYPT ? this.#noKeyDecoder(file)(name, 0, name.length) : decodeText(name);
   }
 
   /** How this directory compares names; undefined where no entry can have the name. */

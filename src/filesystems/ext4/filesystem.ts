@@ -6,7 +6,12 @@ import { Attributes } from './attributes.ts';
 import { BlockCache } from './block-cache.ts';
 import { ContentReader } from './content.ts';
 import { Directories } from './directories.ts';
-import { INCOMPAT_64BIT, INCOMPAT_CASEFOLD, INCOMPAT_EA_INODE } from './features.ts';
+import {
+  INCOMPAT_64BIT,
+  INCOMPAT_CASEFOLD,
+  INCOMPAT_EA_INODE,
+  RO_COMPAT_ORPHAN_PRESENT,
+} from './features.ts';
 import { noKeyTarget } from './fscrypt.ts';
 import { GroupTable } from './groups.ts';
 import { InodeTable, type InodeView } from './inodes.ts';
@@ -24,6 +29,8 @@ import {
   S_IFREG,
 } from './layout.ts';
 import { BlockMapper, fillMapSource, newMapSource, type MapSource } from './mapping.ts';
+import { findOrphans, type Orphans } from './orphans.ts';
+import type { Patches } from './patches.ts';
 import { inodeSize, readStat } from './stat.ts';
 import { readStatFs } from './statfs.ts';
 import type { Geometry } from './superblock.ts';
@@ -54,21 +61,40 @@ export class Ext4FileSystem implements FileSystem {
   readonly #blocks: BlockCache;
   readonly #directories: Directories;
   readonly #options: OpenFileSystemOptions;
+  readonly #patches: Patches | undefined;
   readonly #open: OpenFile;
+  readonly #hasOrphans: boolean;
+  #orphans: Orphans | undefined;
   #statfs: StatFs | undefined;
 
-  constructor(type: string, device: BlockDevice, geometry: Geometry, options: OpenFileSystemOptions) {
+  constructor(
+    type: string,
+    device: BlockDevice,
+    geometry: Geometry,
+    options: OpenFileSystemOptions,
+    patches?: Patches,
+  ) {
     this.type = type;
     this.geometry = geometry;
     this.caseInsensitive = (geometry.incompat & INCOMPAT_CASEFOLD) !== 0;
     this.#options = options;
+    this.#hasOrphans =
+      geometry.superBlock.s_last_orphan !== 0 || (geometry.roCompat & RO_COMPAT_ORPHAN_PRESENT) !== 0;
     this.#blocks = new BlockCache(device, geometry);
     this.groups = new GroupTable(geometry, this.#blocks);
     this.inodes = new InodeTable(device, geometry, this.groups);
-    this.mapper = new BlockMapper(geometry, this.#blocks);
+    this.mapper = new BlockMapper(geometry, this.#blocks, patches?.maps);
     this.content = new ContentReader(device, geometry.blockSize, this.mapper);
     this.attributes = new Attributes(geometry, this.#blocks, this.inodes, this.content);
-    this.#directories = new Directories(device, geometry, this.#blocks, this.mapper);
+    this.#directories = new Directories(
+      device,
+      geometry,
+      this.#blocks,
+      this.mapper,
+      this.inodes,
+      patches?.directories,
+    );
+    this.#patches = patches;
     this.#open = { number: 0, mode: 0, flags: 0, size: 0, source: newMapSource(), inline: undefined };
   }
 
@@ -90,6 +116,7 @@ export class Ext4FileSystem implements FileSystem {
 
   stat(inode: number): Stat {
     const stat = readStat(this.#aim(inode), this.geometry);
+    if (this.#hasOrphans) stat.blocks -= this.#findOrphans().truncated.get(inode) ?? 0;
     if ((stat.mode & S_IFMT) === S_IFLNK) this.#fixLinkSize(stat);
     return stat;
   }
@@ -127,8 +154,12 @@ export class Ext4FileSystem implements FileSystem {
   }
 
   statfs(): StatFs {
-    this.#statfs ??= readStatFs(this.geometry, this.groups, this.#options.mountOptions ?? [], () =>
-      inodeSize(this.inodes.aim(this.geometry.superBlock.s_journal_inum), this.geometry),
+    this.#statfs ??= readStatFs(
+      this.geometry,
+      this.groups,
+      this.#options.mountOptions ?? [],
+      this.#findOrphans(),
+      () => inodeSize(this.inodes.aim(this.geometry.superBlock.s_journal_inum), this.geometry),
     );
     return { ...this.#statfs };
   }
@@ -141,6 +172,27 @@ export class Ext4FileSystem implements FileSystem {
   generation(inode: number): number {
     const view = this.#aim(inode);
     return view.view.getUint32(view.base + Inode.i_generation, true);
+  }
+
+  #findOrphans(): Orphans {
+    const { geometry, inodes, mapper } = this;
+    if (this.#orphans === undefined) {
+      this.#orphans = findOrphans(geometry, inodes, this.#blocks, mapper, this.#options.warn ?? (() => {}));
+      this.#orphans.freedClusters += this.#patches?.freedClusters ?? 0;
+      this.#orphans.freedInodes += this.#patches?.freedInodes ?? 0;
+    }
+    return this.#orphans;
+  }
+
+  /** How a name of raw bytes is shown in a directory. */
+  showName(directory: number, name: Uint8Array): string {
+    return this.#directories.showName(this.#directory(directory), name);
+  }
+
+  /** Forget what was read of inodes: they have been written. */
+  forget(): void {
+    this.inodes.clear();
+    this.#open.number = 0;
   }
 
   close(): void {

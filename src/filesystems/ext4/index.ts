@@ -2,7 +2,7 @@
  * ext2, ext3 and ext4: one driver. Reads everything that mke2fs(8) can make; see `layout.ts` for the sources.
  */
 import type { BlockDevice } from '../../block/device.ts';
-import { CorruptError, GuestfsError } from '../../errors/index.ts';
+import { GuestfsError } from '../../errors/index.ts';
 import type { FileSystemFormat, OpenFileSystemOptions } from '../filesystem.ts';
 import { INCOMPAT_RECOVER } from './features.ts';
 import { Ext4FileSystem } from './filesystem.ts';
@@ -26,14 +26,8 @@ export function openExt4(device: BlockDevice, options: OpenFileSystemOptions = {
     return new Ext4FileSystem(typeOf(superBlock), device, geometry, options);
   }
   const replayed = replayJournal(device, geometry, options.warn ?? (() => {}));
-  // The log may have written the superblock too.
-  const after = readSuperBlock(replayed);
-  if (after === null) {
-    throw new CorruptError('ext4_super_block', 'the journal overwrites it with something else', {
-      offset: 1024,
-    });
-  }
-  return new Ext4FileSystem(typeOf(after), replayed, readGeometry(after, replayed), options);
+  const type = typeOf(replayed.geometry.superBlock);
+  return new Ext4FileSystem(type, replayed.device, replayed.geometry, options, replayed.patches);
 }
 
 /** Mount options that leave the journal alone. */

@@ -12,6 +12,7 @@ import {
   Inode,
 } from './layout.ts';
 import type { InodeView } from './inodes.ts';
+import type { ExtentList } from './patches.ts';
 import type { Geometry } from './superblock.ts';
 
 /** A run of file blocks that lie together on the device, or together nowhere. */
@@ -63,10 +64,12 @@ export function fillMapSource(source: MapSource, inode: InodeView, geometry: Geo
 export class BlockMapper {
   readonly #geometry: Geometry;
   readonly #blocks: BlockCache;
+  readonly #patched: ReadonlyMap<number, ExtentList> | undefined;
 
-  constructor(geometry: Geometry, blocks: BlockCache) {
+  constructor(geometry: Geometry, blocks: BlockCache, patched?: ReadonlyMap<number, ExtentList>) {
     this.#geometry = geometry;
     this.#blocks = blocks;
+    this.#patched = patched;
   }
 
   /** Most blocks that a file can have by the kind of its map. */
@@ -78,7 +81,9 @@ export class BlockMapper {
 
   /** Where file block `logical` is, into `run`. Throws CorruptError where the map contradicts itself. */
   map(source: MapSource, logical: number, run: Run): void {
-    if (source.usesExtents) this.#mapExtents(source, logical, run);
+    const patched = this.#patched?.get(source.number);
+    if (patched !== undefined) patched.map(logical, run);
+    else if (source.usesExtents) this.#mapExtents(source, logical, run);
     else this.#mapIndirect(source, logical, run);
   }
 

@@ -30,6 +30,16 @@ export function inodeSize(inode: InodeView, geometry: Geometry): number {
   return high * 0x100000000 + low;
 }
 
+/** Allocated space of an inode in sectors of 512 bytes. */
+export function inodeSectors(inode: InodeView, geometry: Geometry): number {
+  const { view, base } = inode;
+  const low = view.getUint32(base + Inode.i_blocks_lo, true);
+  if ((geometry.roCompat & RO_COMPAT_HUGE_FILE) === 0) return low;
+  const blocks = low + view.getUint16(base + Inode.l_i_blocks_high, true) * 0x100000000;
+  const inBlocks = (view.getUint32(base + Inode.i_flags, true) & INODE_HUGE_FILE) !== 0;
+  return inBlocks ? blocks * (geometry.blockSize / 512) : blocks;
+}
+
 /** Seconds of a time and its extra word: 32 signed bits and, in the extra word, two more above them. */
 function seconds(low: number, extra: number): number {
   return low + (extra & 3) * 0x100000000;
@@ -45,11 +55,7 @@ export function readStat(inode: InodeView, geometry: Geometry): Stat {
   const mode = view.getUint16(base + Inode.i_mode, true);
   const flags = view.getUint32(base + Inode.i_flags, true);
   const size = inodeSize(inode, geometry);
-  let blocks = view.getUint32(base + Inode.i_blocks_lo, true);
-  if (geometry.roCompat & RO_COMPAT_HUGE_FILE) {
-    blocks += view.getUint16(base + Inode.l_i_blocks_high, true) * 0x100000000;
-    if (flags & INODE_HUGE_FILE) blocks *= geometry.blockSize / 512;
-  }
+  let blocks = inodeSectors(inode, geometry);
   const type = mode & S_IFMT;
   // Linux counts inline content as if it took sectors, so that tools do not take the file for a hole.
   if (flags & INODE_INLINE_DATA && type === S_IFREG) blocks += Math.ceil(size / 512);

@@ -3,6 +3,7 @@ import { divideUp } from '../../bytes/round.ts';
 import type { StatFs } from '../filesystem.ts';
 import * as feature from './features.ts';
 import { groupFirstBlock, groupHasSuper, type GroupTable } from './groups.ts';
+import type { Orphans } from './orphans.ts';
 import type { Geometry } from './superblock.ts';
 
 /** Clusters that ext4 keeps back for itself where there are extents: 2 %, at most 4096. */
@@ -94,12 +95,13 @@ export function readStatFs(
   geometry: Geometry,
   groups: GroupTable,
   mountOptions: readonly string[],
+  orphans: Orphans,
   journalSize: () => number,
 ): StatFs {
   const { superBlock, clusterRatio, blocksCount } = geometry;
   const wide = (geometry.incompat & feature.INCOMPAT_64BIT) !== 0;
-  let freeClusters = 0;
-  let freeInodes = 0;
+  let freeClusters = orphans.freedClusters;
+  let freeInodes = orphans.freedInodes;
   for (let number = 0; number < geometry.groupsCount; number++) {
     const group = groups.get(number);
     freeClusters += group.freeClusters;

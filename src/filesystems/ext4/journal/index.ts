@@ -6,7 +6,10 @@ import { InodeTable } from '../inodes.ts';
 import { Inode, S_IFMT, S_IFREG } from '../layout.ts';
 import { BlockMapper, fillMapSource, newMapSource } from '../mapping.ts';
 import { inodeSize } from '../stat.ts';
-import type { Geometry } from '../superblock.ts';
+import type { Patches } from '../patches.ts';
+import { readGeometry, readSuperBlock, type Geometry } from '../superblock.ts';
+import { applyFastCommits } from './apply.ts';
+import { readFastCommits } from './fast-commit.ts';
 import { JournalLog, readJournalSuperBlock } from './log.ts';
 import { recover } from './recover.ts';
 import { replayedDevice } from './redirect.ts';
@@ -38,19 +41,35 @@ function openLog(device: BlockDevice, geometry: Geometry): JournalLog {
   return new JournalLog(device, geometry, new BlockMapper(geometry, blocks), source, size);
 }
 
-/**
- * The device as it is after the journal's replay, or the device itself where there is nothing to replay. Nothing is
- * written to the device.
- */
+/** A filesystem after its journal's replay. */
+export interface Replayed {
+  readonly device: BlockDevice;
+  readonly geometry: Geometry;
+  /** What fast commits changed. */
+  readonly patches: Patches | undefined;
+}
+
+/** The filesystem as it is after the journal's replay. Nothing is written to the device. */
 export function replayJournal(
   device: BlockDevice,
   geometry: Geometry,
   warn: (message: string) => void,
-): BlockDevice {
+): Replayed {
   const log = openLog(device, geometry);
   const journal = readJournalSuperBlock(log, geometry.blockSize);
   if (journal.errno !== 0)
     warn(`the journal records that the guest met error ${journal.errno} in this filesystem`);
   const replay = recover(log, journal, geometry.blocksCount);
-  return replay.blocks.size === 0 ? device : replayedDevice(device, replay, geometry.blockSize);
+  const replayed = replay.blocks.size === 0 ? device : replayedDevice(device, replay, geometry.blockSize);
+  // The log may have written the superblock too.
+  const superBlock = readSuperBlock(replayed);
+  if (superBlock === null) {
+    throw new CorruptError('ext4_super_block', 'the journal overwrites it with something else', {
+      offset: 1024,
+    });
+  }
+  const after = readGeometry(superBlock, replayed);
+  const tags = readFastCommits(log, journal, replay.end, geometry.blockSize);
+  if (tags.length === 0) return { device: replayed, geometry: after, patches: undefined };
+  return { ...applyFastCommits(replayed, after, tags), geometry: after };
 }
