@@ -11,8 +11,9 @@ export const drivesActions = [
     ret: { type: 'void' },
     aliases: ['add-ro'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'add a disk image whose content will not be changed',
+    description:
+      'As `add_drive` with `readonly`: what is written goes to a temporary overlay that is dropped when the handle is closed.',
   },
   {
     name: 'config',
@@ -26,8 +27,9 @@ export const drivesActions = [
     optargs: [],
     ret: { type: 'void' },
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'add an option of the hypervisor',
+    description:
+      '`hvparam` is an option of qemu, `hvvalue` its value or null. It concerns the appliance only; the engine keeps the value and does nothing with it.',
   },
   {
     name: 'add_drive',
@@ -53,8 +55,9 @@ export const drivesActions = [
     ret: { type: 'void' },
     aliases: ['add'],
     methodAliases: ['add_drive_opts'],
-    summary: '',
-    description: '',
+    summary: 'add a disk image or a block device of the host',
+    description:
+      'The first drive is `/dev/sda` in the guest, the next `/dev/sdb`, and so on up to 255 drives. Only before launch. The file must be there and readable: ENOENT, EACCES, EISDIR; what is in it is looked at by `launch`.\n\n`readonly` puts whatever would be written into a temporary overlay and leaves the image untouched. `format` is the format of the image (`raw`, `qcow2`): state it wherever it is known, because probing lets a guest that can write its disk choose what the host takes it for. `label` gives the drive the name `/dev/disk/guestfs/LABEL`: 1 to 20 letters. `blocksize` is the logical sector size, 512 or 4096. `name` is the name the drive had in the guest, a hint for inspection. `cachemode` (`writeback`, `unsafe`), `discard` (`disable`, `enable`, `besteffort`), `copyonread` and `iface` concern the appliance; they are checked and kept.\n\n`protocol` other than `file` fails with ENOTSUP. Beyond libguestfs there are `backing`, which says whether an image may bring in other files of the host (`none`, `folder`, `any`), and `snapshot`, which opens an internal snapshot of a qcow2 image by its name or id.\n\n`/dev/null` stands for a blank drive of 4096 bytes. Senseless options fail with EINVAL.',
   },
   {
     name: 'max_disks',
@@ -64,8 +67,8 @@ export const drivesActions = [
     args: [],
     optargs: [],
     ret: { type: 'Int', name: 'disks' },
-    summary: '',
-    description: '',
+    summary: 'get the number of drives a handle can have',
+    description: '255.',
   },
   {
     name: 'add_drive_scratch',
@@ -80,8 +83,9 @@ export const drivesActions = [
     ],
     ret: { type: 'void' },
     aliases: ['scratch'],
-    summary: '',
-    description: '',
+    summary: 'add a blank drive that is gone after use',
+    description:
+      'Makes a sparse file of `size` bytes in the folder of `get_tmpdir` and adds it as a raw drive; it is removed when the handle is closed. Its content is all zeroes. `name`, `label` and `blocksize` are those of `add_drive`. Fails with EINVAL for a negative size.',
   },
   {
     name: 'add_cdrom',
@@ -93,8 +97,8 @@ export const drivesActions = [
     ret: { type: 'void' },
     deprecatedBy: 'add_drive_ro',
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'add an image of a CD or DVD (old name)',
+    description: 'As `add_drive_ro`: ISO images are disks like others.',
   },
   {
     name: 'add_drive_with_if',
@@ -109,8 +113,8 @@ export const drivesActions = [
     ret: { type: 'void' },
     deprecatedBy: 'add_drive',
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'add a drive and name its interface (old name)',
+    description: 'As `add_drive` with `iface`.',
   },
   {
     name: 'add_drive_ro_with_if',
@@ -125,8 +129,8 @@ export const drivesActions = [
     ret: { type: 'void' },
     deprecatedBy: 'add_drive',
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'add a read-only drive and name its interface (old name)',
+    description: 'As `add_drive` with `readonly` and `iface`.',
   },
   {
     name: 'remove_drive',
@@ -137,8 +141,8 @@ export const drivesActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: '',
-    summary: '',
-    description: '',
+    summary: 'remove a drive (no longer there)',
+    description: 'Drives cannot be taken away from a handle: it always fails with ENOTSUP.',
   },
   {
     name: 'debug_drives',
@@ -149,7 +153,7 @@ export const drivesActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'cmdline' },
     visibility: 'debug',
-    summary: '',
-    description: '',
+    summary: 'list the drives that were added',
+    description: 'One line a drive with its path and options, for debugging. The form may change.',
   },
 ] as const satisfies readonly ActionRecord[];

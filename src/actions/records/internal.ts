@@ -10,8 +10,8 @@ export const internalActions = [
     optargs: [],
     ret: { type: 'void' },
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'unmount everything and write it through',
+    description: 'What the library calls before it ends a daemon.',
   },
   {
     name: 'internal_rhbz914931',
@@ -26,8 +26,8 @@ export const internalActions = [
     ret: { type: 'void' },
     cancellable: true,
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'check that a failing upload does not upset the protocol',
+    description: 'A test of libguestfs against itself: it reads some of a file and fails.',
   },
   {
     name: 'internal_upload',
@@ -43,8 +43,8 @@ export const internalActions = [
     ret: { type: 'void' },
     cancellable: true,
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'upload a file to the appliance',
+    description: "Puts a file where the daemon's own tools find it, not into the guest.",
   },
   {
     name: 'internal_exit',
@@ -56,8 +56,8 @@ export const internalActions = [
     ret: { type: 'void' },
     cancellable: true,
     visibility: 'debug',
-    summary: '',
-    description: '',
+    summary: 'end the daemon',
+    description: 'The daemon exits without another word, to see what the library makes of it.',
   },
   {
     name: 'debug',
@@ -71,8 +71,9 @@ export const internalActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'result' },
     visibility: 'debug',
-    summary: '',
-    description: '',
+    summary: 'run a debugging command of the daemon',
+    description:
+      '`help` lists the commands: `error TEXT` fails with that text, `mounts` lists what is mounted, `progress SECONDS` sends progress for that time, `warn TEXT` sends a warning event. The commands differ from backend to backend and from version to version.',
   },
   {
     name: 'debug_upload',
@@ -88,7 +89,7 @@ export const internalActions = [
     ret: { type: 'void' },
     cancellable: true,
     visibility: 'debug',
-    summary: '',
-    description: '',
+    summary: 'upload a file to the appliance, for debugging',
+    description: "Puts a file into the appliance's own filesystem, with the permissions `mode`.",
   },
 ] as const satisfies readonly ActionRecord[];

@@ -21,8 +21,9 @@ export const libvirtActions = [
     ret: { type: 'Int', name: 'nrdisks' },
     aliases: ['domain'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'add all disks of a libvirt domain',
+    description:
+      'Asks libvirt for the disks of a domain, by its name or, with `allowuuid`, its UUID, and adds each as `add_drive` would. Returns how many there are. A running domain must be opened read-only. Not part of this version: fails with ENOTSUP.',
   },
   {
     name: 'add_libvirt_dom',
@@ -41,8 +42,9 @@ export const libvirtActions = [
     ],
     ret: { type: 'Int', name: 'nrdisks' },
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'add all disks of a domain that libvirt has opened',
+    description:
+      'As `add_domain`, for an open `virDomainPtr` of the C library. Not part of this version: fails with ENOTSUP.',
   },
   {
     name: 'set_libvirt_supported_credentials',
@@ -52,8 +54,9 @@ export const libvirtActions = [
     args: [{ type: 'StringList', of: 'String', name: 'creds' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'say which credentials the program can ask for',
+    description:
+      'The types (as in `virConnectCredentialType`, in words) that a `libvirt_auth` event may ask the program for. Not part of this version: fails with ENOTSUP.',
   },
   {
     name: 'get_libvirt_requested_credentials',
@@ -63,8 +66,9 @@ export const libvirtActions = [
     args: [],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'creds' },
-    summary: '',
-    description: '',
+    summary: 'list the credentials that libvirt asks for',
+    description:
+      'For the callback of a `libvirt_auth` event: the types of the wanted credentials, in order. Not part of this version: fails with ENOTSUP.',
   },
   {
     name: 'get_libvirt_requested_credential_prompt',
@@ -74,8 +78,9 @@ export const libvirtActions = [
     args: [{ type: 'Int', name: 'index' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'prompt' },
-    summary: '',
-    description: '',
+    summary: 'get the prompt of a credential',
+    description:
+      'What to ask the user, for the credential of that index. Not part of this version: fails with ENOTSUP.',
   },
   {
     name: 'get_libvirt_requested_credential_challenge',
@@ -85,8 +90,9 @@ export const libvirtActions = [
     args: [{ type: 'Int', name: 'index' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'challenge' },
-    summary: '',
-    description: '',
+    summary: 'get the challenge of a credential',
+    description:
+      'The challenge that libvirt sent with the credential of that index. Not part of this version: fails with ENOTSUP.',
   },
   {
     name: 'get_libvirt_requested_credential_defresult',
@@ -96,8 +102,9 @@ export const libvirtActions = [
     args: [{ type: 'Int', name: 'index' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'defresult' },
-    summary: '',
-    description: '',
+    summary: 'get the default of a credential',
+    description:
+      'What libvirt takes if the user gives nothing, for the credential of that index. Not part of this version: fails with ENOTSUP.',
   },
   {
     name: 'set_libvirt_requested_credential',
@@ -110,7 +117,7 @@ export const libvirtActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'give libvirt a credential',
+    description: 'The answer for the credential of that index. Not part of this version: fails with ENOTSUP.',
   },
 ] as const satisfies readonly ActionRecord[];

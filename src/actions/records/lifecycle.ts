@@ -12,8 +12,9 @@ export const lifecycleActions = [
     aliases: ['run'],
     progress: true,
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'open the drives and start the backend',
+    description:
+      'Ends the configuration of the handle. On the engine this opens every drive and reads no more than its headers: it takes milliseconds. Afterwards the state is READY, the event `launch_done` has been sent, and drives and most settings can no longer be changed.\n\nFails with EINVAL if the handle was launched already or has no drive, and with what opening a drive fails with: ENOENT, EACCES, EUCLEAN for a damaged image, ENOTSUP for a format or a backend that this version does not have. The handle is then back in CONFIG, its drives still added.',
   },
   {
     name: 'is_ready',
@@ -24,8 +25,9 @@ export const lifecycleActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'ready' },
     visibility: 'state_test',
-    summary: '',
-    description: '',
+    summary: 'tell whether the handle is launched and no call runs',
+    description:
+      'True in the state READY. While a call runs the state is BUSY and this is false; `get_state` tells all of them apart. It answers at once, without waiting for calls that are queued.',
   },
   {
     name: 'is_config',
@@ -35,8 +37,9 @@ export const lifecycleActions = [
     args: [],
     optargs: [],
     ret: { type: 'Bool', name: 'config' },
-    summary: '',
-    description: '',
+    summary: 'tell whether the handle can still be configured',
+    description:
+      'True in the state CONFIG: before `launch`, and again after `shutdown` or after the backend has ended by itself. It answers at once.',
   },
   {
     name: 'is_launching',
@@ -47,8 +50,8 @@ export const lifecycleActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'launching' },
     visibility: 'state_test',
-    summary: '',
-    description: '',
+    summary: 'tell whether the launch is under way',
+    description: 'True in the state LAUNCHING, between the call of `launch` and its end. It answers at once.',
   },
   {
     name: 'is_busy',
@@ -59,8 +62,9 @@ export const lifecycleActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'busy' },
     visibility: 'state_test',
-    summary: '',
-    description: '',
+    summary: 'tell whether a call runs',
+    description:
+      'True in the state BUSY: the handle is launched and runs a call. It answers at once. libguestfs has no such state any more and always says false.',
   },
   {
     name: 'get_state',
@@ -71,8 +75,9 @@ export const lifecycleActions = [
     optargs: [],
     ret: { type: 'Int', name: 'state' },
     visibility: 'state_test',
-    summary: '',
-    description: '',
+    summary: 'tell the state of the handle as a number',
+    description:
+      '0 is CONFIG, 1 LAUNCHING, 2 READY, 3 BUSY. It answers at once. For people and logs; programs are better off with `is_config` and its kin.',
   },
   {
     name: 'shutdown',
@@ -82,8 +87,9 @@ export const lifecycleActions = [
     args: [],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'end the backend and keep the handle',
+    description:
+      'Writes everything through, closes the drives and goes back to CONFIG. The drives are forgotten: new ones can be added and the handle launched again. Does nothing before `launch`.\n\nIf something could not be written, this is where it is said: check it rather than relying on the closing of the handle.',
   },
   {
     name: 'parse_environment',
@@ -93,8 +99,9 @@ export const lifecycleActions = [
     args: [],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'take settings from the environment of the program',
+    description:
+      'Reads `LIBGUESTFS_TRACE`, `LIBGUESTFS_DEBUG` (1 or 0), `LIBGUESTFS_BACKEND`, `LIBGUESTFS_BACKEND_SETTINGS` (separated by colons), `LIBGUESTFS_TMPDIR`, `LIBGUESTFS_CACHEDIR`, `LIBGUESTFS_PATH`, `LIBGUESTFS_HV` (or `LIBGUESTFS_QEMU`), `LIBGUESTFS_APPEND`, `LIBGUESTFS_MEMSIZE` and `TMPDIR`. Variables that are not set or empty change nothing.\n\nA new handle has done this already unless it was made with `environment: false`. Fails with EINVAL for a value that makes no sense, ENOENT for a folder that is not there.',
   },
   {
     name: 'parse_environment_list',
@@ -104,8 +111,9 @@ export const lifecycleActions = [
     args: [{ type: 'StringList', of: 'String', name: 'environment' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'take settings from a list of environment variables',
+    description:
+      'As `parse_environment`, with the variables given as `NAME=value` texts instead of those of the program. A text without `=` is left out.',
   },
   {
     name: 'user_cancel',
@@ -115,8 +123,9 @@ export const lifecycleActions = [
     args: [],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'cancel the call that runs',
+    description:
+      'Makes the running call fail with EINTR as soon as it can be stopped; its result is lost, and what it wrote to a stream or a file of the host stays incomplete. Does nothing if no call runs. It never waits for its turn, so it can be called while another call is awaited; a signal in the options of a call does the same for that call alone.',
   },
   {
     name: 'c_pointer',
@@ -127,8 +136,9 @@ export const lifecycleActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'ptr' },
     fishOutput: 'hex',
-    summary: '',
-    description: '',
+    summary: 'get a number that stands for the handle',
+    description:
+      'In libguestfs this is the address of the handle. Here it is a number that no other handle of the process has; it is good for telling handles apart in logs, and nothing can be reached through it.',
   },
   {
     name: 'wait_ready',
@@ -140,8 +150,9 @@ export const lifecycleActions = [
     ret: { type: 'void' },
     deprecatedBy: '',
     visibility: 'state_test',
-    summary: '',
-    description: '',
+    summary: 'do nothing, after launch',
+    description:
+      'A left-over from when `launch` returned early: `launch` itself waits until the handle is ready. Fails with EINVAL if the handle is not launched.',
   },
   {
     name: 'kill_subprocess',
@@ -152,8 +163,9 @@ export const lifecycleActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'shutdown',
-    summary: '',
-    description: '',
+    summary: 'end the backend and keep the handle (old name)',
+    description:
+      'The same as `shutdown`. To end a backend at once, whatever it is doing, the method `terminate` of the handle is there.',
   },
   {
     name: 'drop_caches',
@@ -163,8 +175,9 @@ export const lifecycleActions = [
     args: [{ type: 'Int', name: 'whattodrop' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'give back memory of caches',
+    description:
+      'Kept for programs that call it between measurements. `whattodrop` is 1, 2, 3 or 0 as for the Linux kernel; the engine writes everything through and has bounded caches that need no dropping. Fails with EINVAL for other numbers.',
   },
   {
     name: 'ping_daemon',
@@ -174,8 +187,8 @@ export const lifecycleActions = [
     args: [],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'check that the backend answers',
+    description: 'Does nothing but make the way to the backend and back. It fails if the backend has died.',
   },
   {
     name: 'sleep',
@@ -185,8 +198,9 @@ export const lifecycleActions = [
     args: [{ type: 'Int', name: 'secs', unit: 'seconds' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'wait for some seconds',
+    description:
+      'The backend does nothing for that time; the call can be cancelled. Meant for tests. Fails with EINVAL for a negative number.',
   },
   {
     name: 'echo_daemon',
@@ -196,7 +210,8 @@ export const lifecycleActions = [
     args: [{ type: 'StringList', of: 'String', name: 'words' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'output' },
-    summary: '',
-    description: '',
+    summary: 'get the words back, joined by spaces',
+    description:
+      'Sends the words to the backend, which joins them with a space between two and returns the result: a test of the way there and back.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -14,8 +14,9 @@ export const mountLocalActions = [
       { type: 'Bool', name: 'debugcalls' },
     ],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: "prepare to mount the guest's files on the host",
+    description:
+      "Makes the guest's tree a FUSE filesystem on a folder of the host; `mount_local_run` serves it. Not part of this version: fails with ENOTSUP.",
   },
   {
     name: 'mount_local_run',
@@ -26,8 +27,9 @@ export const mountLocalActions = [
     optargs: [],
     ret: { type: 'void' },
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: "serve the guest's files on the host",
+    description:
+      "Answers the kernel's requests until the filesystem is unmounted. Not part of this version: fails with ENOTSUP.",
   },
   {
     name: 'umount_local',
@@ -37,7 +39,8 @@ export const mountLocalActions = [
     args: [],
     optargs: [{ type: 'Bool', name: 'retry' }],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: "unmount the guest's files from the host",
+    description:
+      'Ends what `mount_local` began; with `retry` it tries several times while the filesystem is in use. Not part of this version: fails with ENOTSUP.',
   },
 ] as const satisfies readonly ActionRecord[];

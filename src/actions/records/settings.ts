@@ -11,8 +11,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['hv'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set the program of the hypervisor',
+    description:
+      'The path of the qemu program that runs the appliance. It concerns the appliance only; the engine keeps the value and does nothing with it.',
   },
   {
     name: 'get_hv',
@@ -22,8 +23,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'hv' },
-    summary: '',
-    description: '',
+    summary: 'get the program of the hypervisor',
+    description: 'The path that `set_hv` or `LIBGUESTFS_HV` set, or the usual one for this processor.',
   },
   {
     name: 'set_path',
@@ -35,8 +36,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['path'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set where the appliance is looked for',
+    description:
+      'Folders separated by colons; null goes back to the default. It concerns the appliance only; the engine keeps the value and does nothing with it.',
   },
   {
     name: 'get_path',
@@ -46,8 +48,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'ConstString', name: 'path' },
-    summary: '',
-    description: '',
+    summary: 'get where the appliance is looked for',
+    description: 'The folders that `set_path` or `LIBGUESTFS_PATH` set, or the default.',
   },
   {
     name: 'set_append',
@@ -59,8 +61,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['append'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: "set further options of the appliance's kernel",
+    description:
+      "Added to the kernel's command line; null for none. It concerns the appliance only; the engine keeps the value and does nothing with it.",
   },
   {
     name: 'get_append',
@@ -70,8 +73,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'ConstOptString', name: 'append' },
-    summary: '',
-    description: '',
+    summary: "get further options of the appliance's kernel",
+    description: 'What `set_append` or `LIBGUESTFS_APPEND` set, or null.',
   },
   {
     name: 'set_autosync',
@@ -82,8 +85,9 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'void' },
     aliases: ['autosync'],
-    summary: '',
-    description: '',
+    summary: 'set whether closing writes everything through',
+    description:
+      'On by default. Closing the handle and `shutdown` always write everything through here, so that turning it off changes nothing.',
   },
   {
     name: 'get_autosync',
@@ -93,8 +97,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'Bool', name: 'autosync' },
-    summary: '',
-    description: '',
+    summary: 'get whether closing writes everything through',
+    description: 'What `set_autosync` set; true by default.',
   },
   {
     name: 'set_verbose',
@@ -105,8 +109,9 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'void' },
     aliases: ['verbose'],
-    summary: '',
-    description: '',
+    summary: 'set whether debugging messages are made',
+    description:
+      'If true, the library says what it does: as `library` events, and as `appliance` events for what the appliance prints; on standard error where no callback hears them. `LIBGUESTFS_DEBUG=1` turns it on from the start.',
   },
   {
     name: 'get_verbose',
@@ -116,8 +121,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'Bool', name: 'verbose' },
-    summary: '',
-    description: '',
+    summary: 'get whether debugging messages are made',
+    description: 'What `set_verbose` or `LIBGUESTFS_DEBUG` set; false by default.',
   },
   {
     name: 'set_memsize',
@@ -129,8 +134,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['memsize'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set the memory of the appliance',
+    description:
+      'In MiB, at least 256, else EINVAL. It concerns the appliance only; the engine keeps the value and does nothing with it. What the engine may use is set when a handle is made, with `heapLimit` and `bufferLimit`.',
   },
   {
     name: 'get_memsize',
@@ -140,8 +146,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'Int', name: 'memsize' },
-    summary: '',
-    description: '',
+    summary: 'get the memory of the appliance',
+    description: 'In MiB: what `set_memsize` or `LIBGUESTFS_MEMSIZE` set, or 1280.',
   },
   {
     name: 'get_pid',
@@ -152,8 +158,9 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'Int', name: 'pid' },
     aliases: ['pid'],
-    summary: '',
-    description: '',
+    summary: 'get the process number of the hypervisor',
+    description:
+      'The process that runs the appliance. The engine runs in the program itself and has none: then, and before launch, this fails with EINVAL.',
   },
   {
     name: 'set_trace',
@@ -164,8 +171,9 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'void' },
     aliases: ['trace'],
-    summary: '',
-    description: '',
+    summary: 'set whether calls are traced',
+    description:
+      'If true, every call is shown before and after with its arguments and result, as `trace` events, or on standard error where no callback hears them. Keys and passphrases are shown as `***`. `LIBGUESTFS_TRACE=1` turns it on from the start.',
   },
   {
     name: 'get_trace',
@@ -175,8 +183,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'Bool', name: 'trace' },
-    summary: '',
-    description: '',
+    summary: 'get whether calls are traced',
+    description: 'What `set_trace` or `LIBGUESTFS_TRACE` set; false by default.',
   },
   {
     name: 'set_recovery_proc',
@@ -188,8 +196,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['recovery-proc'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set whether a process watches over the hypervisor',
+    description:
+      'The process ends qemu if the program dies. It concerns the appliance only; the engine keeps the value and does nothing with it.',
   },
   {
     name: 'get_recovery_proc',
@@ -199,8 +208,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'Bool', name: 'recoveryproc' },
-    summary: '',
-    description: '',
+    summary: 'get whether a process watches over the hypervisor',
+    description: 'What `set_recovery_proc` set; true by default.',
   },
   {
     name: 'set_network',
@@ -212,8 +221,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['network'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set whether the appliance has a network',
+    description:
+      "Off by default, so that nothing in a guest's image can reach a network. It concerns the appliance only; the engine keeps the value and does nothing with it.",
   },
   {
     name: 'get_network',
@@ -223,8 +233,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'Bool', name: 'network' },
-    summary: '',
-    description: '',
+    summary: 'get whether the appliance has a network',
+    description: 'What `set_network` set; false by default.',
   },
   {
     name: 'set_backend',
@@ -236,8 +246,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['backend'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'choose what answers the calls',
+    description:
+      '`engine`, the default, reads the images in this program. `auto` is the engine and, for what only a Linux kernel can do, the appliance. `appliance` (old name `direct`) is the appliance alone, `unix:PATH` a daemon that runs already, `libvirt` or `libvirt:URI` an appliance that libvirt starts. `LIBGUESTFS_BACKEND` takes the same names.\n\nFails with EINVAL for any other name. A name that this version cannot serve is accepted here, and `launch` fails with ENOTSUP.',
   },
   {
     name: 'get_backend',
@@ -247,8 +258,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'backend' },
-    summary: '',
-    description: '',
+    summary: 'get what answers the calls',
+    description: 'The name that `set_backend` or `LIBGUESTFS_BACKEND` set; `engine` by default.',
   },
   {
     name: 'set_pgroup',
@@ -260,8 +271,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['pgroup'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set whether the hypervisor has a process group of its own',
+    description:
+      'So that a Ctrl-C in a terminal does not reach it. It concerns the appliance only; the engine keeps the value and does nothing with it.',
   },
   {
     name: 'get_pgroup',
@@ -271,8 +283,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'Bool', name: 'pgroup' },
-    summary: '',
-    description: '',
+    summary: 'get whether the hypervisor has a process group of its own',
+    description: 'What `set_pgroup` set; false by default.',
   },
   {
     name: 'set_smp',
@@ -284,8 +296,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['smp'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set the number of processors of the appliance',
+    description:
+      'From 1 to 255, else EINVAL. It concerns the appliance only; the engine keeps the value and does nothing with it.',
   },
   {
     name: 'get_smp',
@@ -295,8 +308,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'Int', name: 'smp' },
-    summary: '',
-    description: '',
+    summary: 'get the number of processors of the appliance',
+    description: 'What `set_smp` set; 1 by default.',
   },
   {
     name: 'set_tmpdir',
@@ -308,8 +321,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['tmpdir'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set the folder for temporary files',
+    description:
+      'Scratch drives and what else does not outlive the handle are kept there. The folder must exist (ENOENT) and is remembered by its absolute path without links. Null goes back to `TMPDIR`, or `/tmp`.',
   },
   {
     name: 'get_tmpdir',
@@ -319,8 +333,9 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'tmpdir' },
-    summary: '',
-    description: '',
+    summary: 'get the folder for temporary files',
+    description:
+      'What `set_tmpdir` or `LIBGUESTFS_TMPDIR` set, else `TMPDIR` of the environment, else `/tmp`.',
   },
   {
     name: 'set_cachedir',
@@ -332,8 +347,9 @@ export const settingsActions = [
     ret: { type: 'void' },
     aliases: ['cachedir'],
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set the folder for what is kept between runs',
+    description:
+      'The built appliance is kept there. The folder must exist (ENOENT). Null goes back to `TMPDIR`, or `/var/tmp`.',
   },
   {
     name: 'get_cachedir',
@@ -343,8 +359,9 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'cachedir' },
-    summary: '',
-    description: '',
+    summary: 'get the folder for what is kept between runs',
+    description:
+      'What `set_cachedir` or `LIBGUESTFS_CACHEDIR` set, else `TMPDIR` of the environment, else `/var/tmp`.',
   },
   {
     name: 'set_program',
@@ -355,8 +372,8 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'void' },
     aliases: ['program'],
-    summary: '',
-    description: '',
+    summary: 'set the name of the program',
+    description: 'For messages: which program it is that uses the library.',
   },
   {
     name: 'get_program',
@@ -366,8 +383,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'ConstString', name: 'program' },
-    summary: '',
-    description: '',
+    summary: 'get the name of the program',
+    description: 'What `set_program` set, or the name of the script that runs.',
   },
   {
     name: 'get_backend_settings',
@@ -377,8 +394,9 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'settings' },
-    summary: '',
-    description: '',
+    summary: 'list the settings of the backend',
+    description:
+      'Texts `name` or `name=value`: what `set_backend_settings` or `LIBGUESTFS_BACKEND_SETTINGS` set.',
   },
   {
     name: 'set_backend_settings',
@@ -389,8 +407,9 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'void' },
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'replace the settings of the backend',
+    description:
+      'A list of texts `name` or `name=value`; an empty one removes them all. Names that a backend does not know do nothing.',
   },
   {
     name: 'get_backend_setting',
@@ -400,8 +419,9 @@ export const settingsActions = [
     args: [{ type: 'String', name: 'name' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'val' },
-    summary: '',
-    description: '',
+    summary: 'get one setting of the backend',
+    description:
+      'The value of the setting, `1` for one that has a name only. Fails with ESRCH if it is not set.',
   },
   {
     name: 'set_backend_setting',
@@ -415,8 +435,8 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'void' },
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set one setting of the backend',
+    description: 'Replaces the setting of that name, or adds it.',
   },
   {
     name: 'clear_backend_setting',
@@ -427,8 +447,8 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'Int', name: 'count' },
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'remove one setting of the backend',
+    description: 'Returns how many settings had that name: 0 if there was none, which is no error.',
   },
   {
     name: 'set_identifier',
@@ -439,8 +459,9 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'void' },
     aliases: ['identifier'],
-    summary: '',
-    description: '',
+    summary: 'set a name for the handle in traces',
+    description:
+      'Put before each traced line, so that several handles can be told apart. An empty text for none.',
   },
   {
     name: 'get_identifier',
@@ -450,8 +471,8 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'ConstString', name: 'identifier' },
-    summary: '',
-    description: '',
+    summary: 'get the name of the handle in traces',
+    description: 'What `set_identifier` set; empty by default.',
   },
   {
     name: 'get_sockdir',
@@ -461,8 +482,9 @@ export const settingsActions = [
     args: [],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'sockdir' },
-    summary: '',
-    description: '',
+    summary: 'get the folder for sockets',
+    description:
+      '`XDG_RUNTIME_DIR` if that is a folder one can write to, else `/tmp`. Socket names may only be short, which is why there is a folder of their own.',
   },
   {
     name: 'set_qemu',
@@ -475,8 +497,8 @@ export const settingsActions = [
     aliases: ['qemu'],
     deprecatedBy: 'set_hv',
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set the program of the hypervisor (old name)',
+    description: 'As `set_hv`; null changes nothing.',
   },
   {
     name: 'get_qemu',
@@ -487,8 +509,8 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'ConstString', name: 'hv' },
     deprecatedBy: 'get_hv',
-    summary: '',
-    description: '',
+    summary: 'get the program of the hypervisor (old name)',
+    description: 'As `get_hv`.',
   },
   {
     name: 'set_selinux',
@@ -501,8 +523,9 @@ export const settingsActions = [
     aliases: ['selinux'],
     deprecatedBy: 'setfiles',
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'set whether SELinux is used in the appliance',
+    description:
+      "Loads the guest's policy in the appliance, which nobody needs: `setfiles` labels without. It concerns the appliance only; the engine keeps the value and does nothing with it.",
   },
   {
     name: 'get_selinux',
@@ -513,8 +536,8 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'selinux' },
     deprecatedBy: 'setfiles',
-    summary: '',
-    description: '',
+    summary: 'get whether SELinux is used in the appliance',
+    description: 'What `set_selinux` set; false by default.',
   },
   {
     name: 'set_attach_method',
@@ -527,8 +550,8 @@ export const settingsActions = [
     aliases: ['attach-method'],
     deprecatedBy: 'set_backend',
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: 'choose what answers the calls (old name)',
+    description: 'As `set_backend`.',
   },
   {
     name: 'get_attach_method',
@@ -539,8 +562,8 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'backend' },
     deprecatedBy: 'get_backend',
-    summary: '',
-    description: '',
+    summary: 'get what answers the calls (old name)',
+    description: 'As `get_backend`, but the backend `direct` is called `appliance`.',
   },
   {
     name: 'set_direct',
@@ -553,8 +576,9 @@ export const settingsActions = [
     aliases: ['direct'],
     deprecatedBy: 'internal_get_console_socket',
     configOnly: true,
-    summary: '',
-    description: '',
+    summary: "set whether the appliance's console is the program's own",
+    description:
+      "The appliance's messages then go straight to standard output instead of becoming events. It concerns the appliance only; the engine keeps the value and does nothing with it.",
   },
   {
     name: 'get_direct',
@@ -565,7 +589,7 @@ export const settingsActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'direct' },
     deprecatedBy: 'internal_get_console_socket',
-    summary: '',
-    description: '',
+    summary: "get whether the appliance's console is the program's own",
+    description: 'What `set_direct` set; false by default.',
   },
 ] as const satisfies readonly ActionRecord[];

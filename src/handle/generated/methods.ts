@@ -1317,54 +1317,113 @@ export interface GuestfsMethods {
    */
   llz(directory: string, options?: CallOptions): Promise<string>;
   /**
+   * Add a disk image whose content will not be changed.
+   *
+   * As `add_drive` with `readonly`: what is written goes to a temporary overlay that is dropped when the handle
+   * is closed.
+   *
    * `add_drive_ro` of the API, since 1.0.38. Only before launch.
    */
   addDriveRo(filename: string, options?: CallOptions): Promise<void>;
   /**
+   * Add an option of the hypervisor.
+   *
+   * `hvparam` is an option of qemu, `hvvalue` its value or null. It concerns the appliance only; the engine
+   * keeps the value and does nothing with it.
+   *
    * `config` of the API, since 0.0.3. Only before launch.
    *
    * @param hvvalue - text, or null for none
    */
   config(hvparam: string, hvvalue: string | null, options?: CallOptions): Promise<void>;
   /**
+   * Add a disk image or a block device of the host.
+   *
+   * The first drive is `/dev/sda` in the guest, the next `/dev/sdb`, and so on up to 255 drives. Only before
+   * launch. The file must be there and readable: ENOENT, EACCES, EISDIR; what is in it is looked at by `launch`.
+   *
+   * `readonly` puts whatever would be written into a temporary overlay and leaves the image untouched. `format`
+   * is the format of the image (`raw`, `qcow2`): state it wherever it is known, because probing lets a guest
+   * that can write its disk choose what the host takes it for. `label` gives the drive the name
+   * `/dev/disk/guestfs/LABEL`: 1 to 20 letters. `blocksize` is the logical sector size, 512 or 4096. `name` is
+   * the name the drive had in the guest, a hint for inspection. `cachemode` (`writeback`, `unsafe`), `discard`
+   * (`disable`, `enable`, `besteffort`), `copyonread` and `iface` concern the appliance; they are checked and
+   * kept.
+   *
+   * `protocol` other than `file` fails with ENOTSUP. Beyond libguestfs there are `backing`, which says whether
+   * an image may bring in other files of the host (`none`, `folder`, `any`), and `snapshot`, which opens an
+   * internal snapshot of a qcow2 image by its name or id.
+   *
+   * `/dev/null` stands for a blank drive of 4096 bytes. Senseless options fail with EINVAL.
+   *
    * `add_drive` of the API, since 0.0.3.
    */
   addDrive(filename: string, options?: { readonly?: boolean; format?: string; iface?: string; name?: string; label?: string; protocol?: string; server?: readonly string[]; username?: string; secret?: string; cachemode?: string; discard?: string; copyonread?: boolean; blocksize?: number } & AddDriveExtras & CallOptions): Promise<void>;
   /** The same as {@link GuestfsMethods.addDrive}. */
   addDriveOpts(filename: string, options?: { readonly?: boolean; format?: string; iface?: string; name?: string; label?: string; protocol?: string; server?: readonly string[]; username?: string; secret?: string; cachemode?: string; discard?: string; copyonread?: boolean; blocksize?: number } & AddDriveExtras & CallOptions): Promise<void>;
   /**
+   * Get the number of drives a handle can have.
+   *
+   * 255.
+   *
    * `max_disks` of the API, since 1.19.7.
    */
   maxDisks(options?: CallOptions): Promise<number>;
   /**
+   * Add a blank drive that is gone after use.
+   *
+   * Makes a sparse file of `size` bytes in the folder of `get_tmpdir` and adds it as a raw drive; it is removed
+   * when the handle is closed. Its content is all zeroes. `name`, `label` and `blocksize` are those of
+   * `add_drive`. Fails with EINVAL for a negative size.
+   *
    * `add_drive_scratch` of the API, since 1.23.10.
    */
   addDriveScratch(size: number, options?: { name?: string; label?: string; blocksize?: number } & CallOptions): Promise<void>;
   /**
+   * Add an image of a CD or DVD (old name).
+   *
+   * As `add_drive_ro`: ISO images are disks like others.
+   *
    * `add_cdrom` of the API, since 0.0.3. Only before launch.
    *
    * @deprecated use {@link GuestfsMethods.addDriveRo}
    */
   addCdrom(filename: string, options?: CallOptions): Promise<void>;
   /**
+   * Add a drive and name its interface (old name).
+   *
+   * As `add_drive` with `iface`.
+   *
    * `add_drive_with_if` of the API, since 1.0.84. Only before launch.
    *
    * @deprecated use {@link GuestfsMethods.addDrive}
    */
   addDriveWithIf(filename: string, iface: string, options?: CallOptions): Promise<void>;
   /**
+   * Add a read-only drive and name its interface (old name).
+   *
+   * As `add_drive` with `readonly` and `iface`.
+   *
    * `add_drive_ro_with_if` of the API, since 1.0.84. Only before launch.
    *
    * @deprecated use {@link GuestfsMethods.addDrive}
    */
   addDriveRoWithIf(filename: string, iface: string, options?: CallOptions): Promise<void>;
   /**
+   * Remove a drive (no longer there).
+   *
+   * Drives cannot be taken away from a handle: it always fails with ENOTSUP.
+   *
    * `remove_drive` of the API, since 1.19.49.
    *
    * @deprecated there is nothing in its place
    */
   removeDrive(label: string, options?: CallOptions): Promise<void>;
   /**
+   * List the drives that were added.
+   *
+   * One line a drive with its path and options, for debugging. The form may change.
+   *
    * `debug_drives` of the API, since 1.13.22.
    */
   debugDrives(options?: CallOptions): Promise<string[]>;
@@ -1533,26 +1592,59 @@ export interface GuestfsMethods {
    */
   walkOut(directory: string, entries: FileOutput, options?: CallOptions): Promise<void>;
   /**
+   * Tell the version of the API.
+   *
+   * `major`, `minor` and `release` are those of the libguestfs API that this package implements; `extra` carries
+   * the version of the package itself, as in `guestfs-0.1.0`. To find out whether something is there ask
+   * `feature_available` or whether the method exists, not for a version.
+   *
    * `version` of the API, since 1.0.58.
    */
   version(options?: CallOptions): Promise<structs.Version>;
   /**
+   * Fail unless all feature groups are there.
+   *
+   * Fails with ENOTSUP, naming the first group that the backend does not have, and with EINVAL for a group that
+   * nobody knows. The groups are those of `available_all_groups`; each action names its own.
+   *
+   * On the engine a group is there if its reading actions are, or, where a group only writes, all of its
+   * actions: `lvm2` is there, and yet `lvcreate` fails with ENOTSUP.
+   *
    * `available` of the API, since 1.0.80.
    */
   available(groups: readonly string[], options?: CallOptions): Promise<void>;
   /**
+   * Tell whether all feature groups are there.
+   *
+   * As `available`, but answers with false instead of failing where a group is missing. An unknown group still
+   * fails with EINVAL.
+   *
    * `feature_available` of the API, since 1.21.26.
    */
   featureAvailable(groups: readonly string[], options?: CallOptions): Promise<boolean>;
   /**
+   * List the names of all feature groups.
+   *
+   * All that `available` and `feature_available` know, whether they are there or not, sorted by name.
+   *
    * `available_all_groups` of the API, since 1.3.15.
    */
   availableAllGroups(options?: CallOptions): Promise<string[]>;
   /**
+   * Tell what runs the guest's filesystems.
+   *
+   * In an appliance these are the four main fields of uname(2) of its kernel. The engine has no kernel: it
+   * answers with its own name, the version of the package, the version of Node.js and the processor's type. For
+   * messages and bug reports only.
+   *
    * `utsname` of the API, since 1.19.27.
    */
   utsname(options?: CallOptions): Promise<structs.Utsname>;
   /**
+   * Tell whether a feature group is there, as a number.
+   *
+   * 0 is yes, 1 no, 2 an unknown group. `available` and `feature_available` are made of it.
+   *
    * `internal_feature_available` of the API, since 1.31.25.
    */
   internalFeatureAvailable(group: string, options?: CallOptions): Promise<number>;
@@ -1851,12 +1943,31 @@ export interface GuestfsMethods {
    */
   hivexValueUtf8(valueh: bigint, options?: CallOptions): Promise<string>;
   /**
+   * Copy a file or folder of the host into the guest.
+   *
+   * Not part of this version: fails with ENOTSUP.
+   *
    * `copy_in` of the API, since 1.29.24.
    *
    * @param remotedir - absolute path in the guest
    */
   copyIn(localpath: string, remotedir: string, options?: CallOptions): Promise<void>;
   /**
+   * Copy a file or folder of the guest to the host.
+   *
+   * Copies `remotepath`, with everything in it if it is a directory, into the folder `localdir` of the host,
+   * which must exist, under its own name; the content of `/` goes into the folder itself. What exists there is
+   * replaced, folders are merged. Permissions, modification times, symbolic and hard links are kept; owners,
+   * setuid and setgid bits are not.
+   *
+   * A guest is not to be trusted with the host's files. A name with `..`, an absolute one, or a way through a
+   * link that was there before fails with EPERM. Symbolic links that lead out of the copied directory are left
+   * out, and devices, sockets and FIFOs too, each with a warning event; with the option `links: 'all'` links are
+   * made as they are.
+   *
+   * Fails with ENOENT if `remotepath` does not exist, ENOTDIR if `localdir` is no folder, EINVAL for a device,
+   * socket or FIFO by itself.
+   *
    * `copy_out` of the API, since 1.29.24.
    *
    * @param remotepath - absolute path in the guest
@@ -2295,30 +2406,56 @@ export interface GuestfsMethods {
    */
   inspectIsMultipart(root: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Unmount everything and write it through.
+   *
+   * What the library calls before it ends a daemon.
+   *
    * `internal_autosync` of the API, since 1.9.7.
    */
   internalAutosync(options?: CallOptions): Promise<void>;
   /**
+   * Check that a failing upload does not upset the protocol.
+   *
+   * A test of libguestfs against itself: it reads some of a file and fails.
+   *
    * `internal_rhbz914931` of the API, since 1.21.14. Can be cancelled.
    *
    * @param filename - where the bytes come from: a path of the host, `-`, bytes, a Readable or an AsyncIterable
    */
   internalRhbz914931(filename: FileInput, count: number, options?: CallOptions): Promise<void>;
   /**
+   * Upload a file to the appliance.
+   *
+   * Puts a file where the daemon's own tools find it, not into the guest.
+   *
    * `internal_upload` of the API, since 1.23.30. Can be cancelled.
    *
    * @param filename - where the bytes come from: a path of the host, `-`, bytes, a Readable or an AsyncIterable
    */
   internalUpload(filename: FileInput, tmpname: string, mode: number, options?: CallOptions): Promise<void>;
   /**
+   * End the daemon.
+   *
+   * The daemon exits without another word, to see what the library makes of it.
+   *
    * `internal_exit` of the API, since 1.23.30. Can be cancelled.
    */
   internalExit(options?: CallOptions): Promise<void>;
   /**
+   * Run a debugging command of the daemon.
+   *
+   * `help` lists the commands: `error TEXT` fails with that text, `mounts` lists what is mounted, `progress
+   * SECONDS` sends progress for that time, `warn TEXT` sends a warning event. The commands differ from backend
+   * to backend and from version to version.
+   *
    * `debug` of the API, since 1.0.11.
    */
   debug(subcmd: string, extraargs: readonly string[], options?: CallOptions): Promise<string>;
   /**
+   * Upload a file to the appliance, for debugging.
+   *
+   * Puts a file into the appliance's own filesystem, with the permissions `mode`.
+   *
    * `debug_upload` of the API, since 1.3.5. Can be cancelled.
    *
    * @param filename - where the bytes come from: a path of the host, `-`, bytes, a Readable or an AsyncIterable
@@ -2536,112 +2673,249 @@ export interface GuestfsMethods {
    */
   ldmtoolVolumePartitions(diskgroup: string, volume: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Add all disks of a libvirt domain.
+   *
+   * Asks libvirt for the disks of a domain, by its name or, with `allowuuid`, its UUID, and adds each as
+   * `add_drive` would. Returns how many there are. A running domain must be opened read-only. Not part of this
+   * version: fails with ENOTSUP.
+   *
    * `add_domain` of the API, since 1.7.4. Only before launch.
    */
   addDomain(dom: string, options?: { libvirturi?: string; readonly?: boolean; iface?: string; live?: boolean; allowuuid?: boolean; readonlydisk?: string; cachemode?: string; discard?: string; copyonread?: boolean } & CallOptions): Promise<number>;
   /**
+   * Add all disks of a domain that libvirt has opened.
+   *
+   * As `add_domain`, for an open `virDomainPtr` of the C library. Not part of this version: fails with ENOTSUP.
+   *
    * `add_libvirt_dom` of the API, since 1.29.14. Only before launch.
    *
    * @param dom - object of another library
    */
   addLibvirtDom(dom: unknown, options?: { readonly?: boolean; iface?: string; live?: boolean; readonlydisk?: string; cachemode?: string; discard?: string; copyonread?: boolean } & CallOptions): Promise<number>;
   /**
+   * Say which credentials the program can ask for.
+   *
+   * The types (as in `virConnectCredentialType`, in words) that a `libvirt_auth` event may ask the program for.
+   * Not part of this version: fails with ENOTSUP.
+   *
    * `set_libvirt_supported_credentials` of the API, since 1.19.52.
    */
   setLibvirtSupportedCredentials(creds: readonly string[], options?: CallOptions): Promise<void>;
   /**
+   * List the credentials that libvirt asks for.
+   *
+   * For the callback of a `libvirt_auth` event: the types of the wanted credentials, in order. Not part of this
+   * version: fails with ENOTSUP.
+   *
    * `get_libvirt_requested_credentials` of the API, since 1.19.52.
    */
   getLibvirtRequestedCredentials(options?: CallOptions): Promise<string[]>;
   /**
+   * Get the prompt of a credential.
+   *
+   * What to ask the user, for the credential of that index. Not part of this version: fails with ENOTSUP.
+   *
    * `get_libvirt_requested_credential_prompt` of the API, since 1.19.52.
    */
   getLibvirtRequestedCredentialPrompt(index: number, options?: CallOptions): Promise<string>;
   /**
+   * Get the challenge of a credential.
+   *
+   * The challenge that libvirt sent with the credential of that index. Not part of this version: fails with
+   * ENOTSUP.
+   *
    * `get_libvirt_requested_credential_challenge` of the API, since 1.19.52.
    */
   getLibvirtRequestedCredentialChallenge(index: number, options?: CallOptions): Promise<string>;
   /**
+   * Get the default of a credential.
+   *
+   * What libvirt takes if the user gives nothing, for the credential of that index. Not part of this version:
+   * fails with ENOTSUP.
+   *
    * `get_libvirt_requested_credential_defresult` of the API, since 1.19.52.
    */
   getLibvirtRequestedCredentialDefresult(index: number, options?: CallOptions): Promise<string>;
   /**
+   * Give libvirt a credential.
+   *
+   * The answer for the credential of that index. Not part of this version: fails with ENOTSUP.
+   *
    * `set_libvirt_requested_credential` of the API, since 1.19.52.
    *
    * @param cred - bytes, or text that is encoded as UTF-8
    */
   setLibvirtRequestedCredential(index: number, cred: Uint8Array | string, options?: CallOptions): Promise<void>;
   /**
+   * Open the drives and start the backend.
+   *
+   * Ends the configuration of the handle. On the engine this opens every drive and reads no more than its
+   * headers: it takes milliseconds. Afterwards the state is READY, the event `launch_done` has been sent, and
+   * drives and most settings can no longer be changed.
+   *
+   * Fails with EINVAL if the handle was launched already or has no drive, and with what opening a drive fails
+   * with: ENOENT, EACCES, EUCLEAN for a damaged image, ENOTSUP for a format or a backend that this version does
+   * not have. The handle is then back in CONFIG, its drives still added.
+   *
    * `launch` of the API, since 0.0.3. Only before launch. Sends progress events.
    */
   launch(options?: CallOptions): Promise<void>;
   /**
+   * Tell whether the handle is launched and no call runs.
+   *
+   * True in the state READY. While a call runs the state is BUSY and this is false; `get_state` tells all of
+   * them apart. It answers at once, without waiting for calls that are queued.
+   *
    * `is_ready` of the API, since 1.0.2.
    */
   isReady(options?: CallOptions): Promise<boolean>;
   /**
+   * Tell whether the handle can still be configured.
+   *
+   * True in the state CONFIG: before `launch`, and again after `shutdown` or after the backend has ended by
+   * itself. It answers at once.
+   *
    * `is_config` of the API, since 1.0.2.
    */
   isConfig(options?: CallOptions): Promise<boolean>;
   /**
+   * Tell whether the launch is under way.
+   *
+   * True in the state LAUNCHING, between the call of `launch` and its end. It answers at once.
+   *
    * `is_launching` of the API, since 1.0.2.
    */
   isLaunching(options?: CallOptions): Promise<boolean>;
   /**
+   * Tell whether a call runs.
+   *
+   * True in the state BUSY: the handle is launched and runs a call. It answers at once. libguestfs has no such
+   * state any more and always says false.
+   *
    * `is_busy` of the API, since 1.0.2.
    */
   isBusy(options?: CallOptions): Promise<boolean>;
   /**
+   * Tell the state of the handle as a number.
+   *
+   * 0 is CONFIG, 1 LAUNCHING, 2 READY, 3 BUSY. It answers at once. For people and logs; programs are better off
+   * with `is_config` and its kin.
+   *
    * `get_state` of the API, since 1.0.2.
    */
   getState(options?: CallOptions): Promise<number>;
   /**
+   * End the backend and keep the handle.
+   *
+   * Writes everything through, closes the drives and goes back to CONFIG. The drives are forgotten: new ones can
+   * be added and the handle launched again. Does nothing before `launch`.
+   *
+   * If something could not be written, this is where it is said: check it rather than relying on the closing of
+   * the handle.
+   *
    * `shutdown` of the API, since 1.19.16.
    */
   shutdown(options?: CallOptions): Promise<void>;
   /**
+   * Take settings from the environment of the program.
+   *
+   * Reads `LIBGUESTFS_TRACE`, `LIBGUESTFS_DEBUG` (1 or 0), `LIBGUESTFS_BACKEND`, `LIBGUESTFS_BACKEND_SETTINGS`
+   * (separated by colons), `LIBGUESTFS_TMPDIR`, `LIBGUESTFS_CACHEDIR`, `LIBGUESTFS_PATH`, `LIBGUESTFS_HV` (or
+   * `LIBGUESTFS_QEMU`), `LIBGUESTFS_APPEND`, `LIBGUESTFS_MEMSIZE` and `TMPDIR`. Variables that are not set or
+   * empty change nothing.
+   *
+   * A new handle has done this already unless it was made with `environment: false`. Fails with EINVAL for a
+   * value that makes no sense, ENOENT for a folder that is not there.
+   *
    * `parse_environment` of the API, since 1.19.53.
    */
   parseEnvironment(options?: CallOptions): Promise<void>;
   /**
+   * Take settings from a list of environment variables.
+   *
+   * As `parse_environment`, with the variables given as `NAME=value` texts instead of those of the program. A
+   * text without `=` is left out.
+   *
    * `parse_environment_list` of the API, since 1.19.53.
    */
   parseEnvironmentList(environment: readonly string[], options?: CallOptions): Promise<void>;
   /**
+   * Cancel the call that runs.
+   *
+   * Makes the running call fail with EINTR as soon as it can be stopped; its result is lost, and what it wrote
+   * to a stream or a file of the host stays incomplete. Does nothing if no call runs. It never waits for its
+   * turn, so it can be called while another call is awaited; a signal in the options of a call does the same for
+   * that call alone.
+   *
    * `user_cancel` of the API, since 1.11.18.
    */
   userCancel(options?: CallOptions): Promise<void>;
   /**
+   * Get a number that stands for the handle.
+   *
+   * In libguestfs this is the address of the handle. Here it is a number that no other handle of the process
+   * has; it is good for telling handles apart in logs, and nothing can be reached through it.
+   *
    * `c_pointer` of the API, since 1.29.17.
    */
   cPointer(options?: CallOptions): Promise<number>;
   /**
+   * Do nothing, after launch.
+   *
+   * A left-over from when `launch` returned early: `launch` itself waits until the handle is ready. Fails with
+   * EINVAL if the handle is not launched.
+   *
    * `wait_ready` of the API, since 0.0.3.
    *
    * @deprecated there is nothing in its place
    */
   waitReady(options?: CallOptions): Promise<void>;
   /**
+   * End the backend and keep the handle (old name).
+   *
+   * The same as `shutdown`. To end a backend at once, whatever it is doing, the method `terminate` of the handle
+   * is there.
+   *
    * `kill_subprocess` of the API, since 0.0.3.
    *
    * @deprecated use {@link GuestfsMethods.shutdown}
    */
   killSubprocess(options?: CallOptions): Promise<void>;
   /**
+   * Give back memory of caches.
+   *
+   * Kept for programs that call it between measurements. `whattodrop` is 1, 2, 3 or 0 as for the Linux kernel;
+   * the engine writes everything through and has bounded caches that need no dropping. Fails with EINVAL for
+   * other numbers.
+   *
    * `drop_caches` of the API, since 1.0.18.
    */
   dropCaches(whattodrop: number, options?: CallOptions): Promise<void>;
   /**
+   * Check that the backend answers.
+   *
+   * Does nothing but make the way to the backend and back. It fails if the backend has died.
+   *
    * `ping_daemon` of the API, since 1.0.18.
    */
   pingDaemon(options?: CallOptions): Promise<void>;
   /**
+   * Wait for some seconds.
+   *
+   * The backend does nothing for that time; the call can be cancelled. Meant for tests. Fails with EINVAL for a
+   * negative number.
+   *
    * `sleep` of the API, since 1.0.41.
    *
    * @param secs - number of seconds
    */
   sleep(secs: number, options?: CallOptions): Promise<void>;
   /**
+   * Get the words back, joined by spaces.
+   *
+   * Sends the words to the backend, which joins them with a space between two and returns the result: a test of
+   * the way there and back.
+   *
    * `echo_daemon` of the API, since 1.0.69.
    */
   echoDaemon(words: readonly string[], options?: CallOptions): Promise<string>;
@@ -3410,14 +3684,29 @@ export interface GuestfsMethods {
    */
   mount9p(mounttag: string, mountpoint: string, options?: { options?: string } & CallOptions): Promise<void>;
   /**
+   * Prepare to mount the guest's files on the host.
+   *
+   * Makes the guest's tree a FUSE filesystem on a folder of the host; `mount_local_run` serves it. Not part of
+   * this version: fails with ENOTSUP.
+   *
    * `mount_local` of the API, since 1.17.22.
    */
   mountLocal(localmountpoint: string, options?: { readonly?: boolean; options?: string; cachetimeout?: number; debugcalls?: boolean } & CallOptions): Promise<void>;
   /**
+   * Serve the guest's files on the host.
+   *
+   * Answers the kernel's requests until the filesystem is unmounted. Not part of this version: fails with
+   * ENOTSUP.
+   *
    * `mount_local_run` of the API, since 1.17.22. Can be cancelled.
    */
   mountLocalRun(options?: CallOptions): Promise<void>;
   /**
+   * Unmount the guest's files from the host.
+   *
+   * Ends what `mount_local` began; with `retry` it tries several times while the filesystem is in use. Not part
+   * of this version: fails with ENOTSUP.
+   *
    * `umount_local` of the API, since 1.17.22.
    */
   umountLocal(options?: { retry?: boolean } & CallOptions): Promise<void>;
@@ -4007,170 +4296,354 @@ export interface GuestfsMethods {
    */
   selinuxRelabel(specfile: string, path: string, options?: { force?: boolean } & CallOptions): Promise<void>;
   /**
+   * Set the program of the hypervisor.
+   *
+   * The path of the qemu program that runs the appliance. It concerns the appliance only; the engine keeps the
+   * value and does nothing with it.
+   *
    * `set_hv` of the API, since 1.23.17. Only before launch.
    */
   setHv(hv: string, options?: CallOptions): Promise<void>;
   /**
+   * Get the program of the hypervisor.
+   *
+   * The path that `set_hv` or `LIBGUESTFS_HV` set, or the usual one for this processor.
+   *
    * `get_hv` of the API, since 1.23.17.
    */
   getHv(options?: CallOptions): Promise<string>;
   /**
+   * Set where the appliance is looked for.
+   *
+   * Folders separated by colons; null goes back to the default. It concerns the appliance only; the engine keeps
+   * the value and does nothing with it.
+   *
    * `set_path` of the API, since 0.0.3. Only before launch.
    *
    * @param searchpath - text, or null for none
    */
   setPath(searchpath: string | null, options?: CallOptions): Promise<void>;
   /**
+   * Get where the appliance is looked for.
+   *
+   * The folders that `set_path` or `LIBGUESTFS_PATH` set, or the default.
+   *
    * `get_path` of the API, since 0.0.3.
    */
   getPath(options?: CallOptions): Promise<string>;
   /**
+   * Set further options of the appliance's kernel.
+   *
+   * Added to the kernel's command line; null for none. It concerns the appliance only; the engine keeps the
+   * value and does nothing with it.
+   *
    * `set_append` of the API, since 1.0.26. Only before launch.
    *
    * @param append - text, or null for none
    */
   setAppend(append: string | null, options?: CallOptions): Promise<void>;
   /**
+   * Get further options of the appliance's kernel.
+   *
+   * What `set_append` or `LIBGUESTFS_APPEND` set, or null.
+   *
    * `get_append` of the API, since 1.0.26.
    */
   getAppend(options?: CallOptions): Promise<string | null>;
   /**
+   * Set whether closing writes everything through.
+   *
+   * On by default. Closing the handle and `shutdown` always write everything through here, so that turning it
+   * off changes nothing.
+   *
    * `set_autosync` of the API, since 0.0.3.
    */
   setAutosync(autosync: boolean, options?: CallOptions): Promise<void>;
   /**
+   * Get whether closing writes everything through.
+   *
+   * What `set_autosync` set; true by default.
+   *
    * `get_autosync` of the API, since 0.0.3.
    */
   getAutosync(options?: CallOptions): Promise<boolean>;
   /**
+   * Set whether debugging messages are made.
+   *
+   * If true, the library says what it does: as `library` events, and as `appliance` events for what the
+   * appliance prints; on standard error where no callback hears them. `LIBGUESTFS_DEBUG=1` turns it on from the
+   * start.
+   *
    * `set_verbose` of the API, since 0.0.3.
    */
   setVerbose(verbose: boolean, options?: CallOptions): Promise<void>;
   /**
+   * Get whether debugging messages are made.
+   *
+   * What `set_verbose` or `LIBGUESTFS_DEBUG` set; false by default.
+   *
    * `get_verbose` of the API, since 0.0.3.
    */
   getVerbose(options?: CallOptions): Promise<boolean>;
   /**
+   * Set the memory of the appliance.
+   *
+   * In MiB, at least 256, else EINVAL. It concerns the appliance only; the engine keeps the value and does
+   * nothing with it. What the engine may use is set when a handle is made, with `heapLimit` and `bufferLimit`.
+   *
    * `set_memsize` of the API, since 1.0.55. Only before launch.
    */
   setMemsize(memsize: number, options?: CallOptions): Promise<void>;
   /**
+   * Get the memory of the appliance.
+   *
+   * In MiB: what `set_memsize` or `LIBGUESTFS_MEMSIZE` set, or 1280.
+   *
    * `get_memsize` of the API, since 1.0.55.
    */
   getMemsize(options?: CallOptions): Promise<number>;
   /**
+   * Get the process number of the hypervisor.
+   *
+   * The process that runs the appliance. The engine runs in the program itself and has none: then, and before
+   * launch, this fails with EINVAL.
+   *
    * `get_pid` of the API, since 1.0.56.
    */
   getPid(options?: CallOptions): Promise<number>;
   /**
+   * Set whether calls are traced.
+   *
+   * If true, every call is shown before and after with its arguments and result, as `trace` events, or on
+   * standard error where no callback hears them. Keys and passphrases are shown as `***`. `LIBGUESTFS_TRACE=1`
+   * turns it on from the start.
+   *
    * `set_trace` of the API, since 1.0.69.
    */
   setTrace(trace: boolean, options?: CallOptions): Promise<void>;
   /**
+   * Get whether calls are traced.
+   *
+   * What `set_trace` or `LIBGUESTFS_TRACE` set; false by default.
+   *
    * `get_trace` of the API, since 1.0.69.
    */
   getTrace(options?: CallOptions): Promise<boolean>;
   /**
+   * Set whether a process watches over the hypervisor.
+   *
+   * The process ends qemu if the program dies. It concerns the appliance only; the engine keeps the value and
+   * does nothing with it.
+   *
    * `set_recovery_proc` of the API, since 1.0.77. Only before launch.
    */
   setRecoveryProc(recoveryproc: boolean, options?: CallOptions): Promise<void>;
   /**
+   * Get whether a process watches over the hypervisor.
+   *
+   * What `set_recovery_proc` set; true by default.
+   *
    * `get_recovery_proc` of the API, since 1.0.77.
    */
   getRecoveryProc(options?: CallOptions): Promise<boolean>;
   /**
+   * Set whether the appliance has a network.
+   *
+   * Off by default, so that nothing in a guest's image can reach a network. It concerns the appliance only; the
+   * engine keeps the value and does nothing with it.
+   *
    * `set_network` of the API, since 1.5.4. Only before launch.
    */
   setNetwork(network: boolean, options?: CallOptions): Promise<void>;
   /**
+   * Get whether the appliance has a network.
+   *
+   * What `set_network` set; false by default.
+   *
    * `get_network` of the API, since 1.5.4.
    */
   getNetwork(options?: CallOptions): Promise<boolean>;
   /**
+   * Choose what answers the calls.
+   *
+   * `engine`, the default, reads the images in this program. `auto` is the engine and, for what only a Linux
+   * kernel can do, the appliance. `appliance` (old name `direct`) is the appliance alone, `unix:PATH` a daemon
+   * that runs already, `libvirt` or `libvirt:URI` an appliance that libvirt starts. `LIBGUESTFS_BACKEND` takes
+   * the same names.
+   *
+   * Fails with EINVAL for any other name. A name that this version cannot serve is accepted here, and `launch`
+   * fails with ENOTSUP.
+   *
    * `set_backend` of the API, since 1.21.26. Only before launch.
    */
   setBackend(backend: string, options?: CallOptions): Promise<void>;
   /**
+   * Get what answers the calls.
+   *
+   * The name that `set_backend` or `LIBGUESTFS_BACKEND` set; `engine` by default.
+   *
    * `get_backend` of the API, since 1.21.26.
    */
   getBackend(options?: CallOptions): Promise<string>;
   /**
+   * Set whether the hypervisor has a process group of its own.
+   *
+   * So that a Ctrl-C in a terminal does not reach it. It concerns the appliance only; the engine keeps the value
+   * and does nothing with it.
+   *
    * `set_pgroup` of the API, since 1.11.18. Only before launch.
    */
   setPgroup(pgroup: boolean, options?: CallOptions): Promise<void>;
   /**
+   * Get whether the hypervisor has a process group of its own.
+   *
+   * What `set_pgroup` set; false by default.
+   *
    * `get_pgroup` of the API, since 1.11.18.
    */
   getPgroup(options?: CallOptions): Promise<boolean>;
   /**
+   * Set the number of processors of the appliance.
+   *
+   * From 1 to 255, else EINVAL. It concerns the appliance only; the engine keeps the value and does nothing with
+   * it.
+   *
    * `set_smp` of the API, since 1.13.15. Only before launch.
    */
   setSmp(smp: number, options?: CallOptions): Promise<void>;
   /**
+   * Get the number of processors of the appliance.
+   *
+   * What `set_smp` set; 1 by default.
+   *
    * `get_smp` of the API, since 1.13.15.
    */
   getSmp(options?: CallOptions): Promise<number>;
   /**
+   * Set the folder for temporary files.
+   *
+   * Scratch drives and what else does not outlive the handle are kept there. The folder must exist (ENOENT) and
+   * is remembered by its absolute path without links. Null goes back to `TMPDIR`, or `/tmp`.
+   *
    * `set_tmpdir` of the API, since 1.19.58. Only before launch.
    *
    * @param tmpdir - text, or null for none
    */
   setTmpdir(tmpdir: string | null, options?: CallOptions): Promise<void>;
   /**
+   * Get the folder for temporary files.
+   *
+   * What `set_tmpdir` or `LIBGUESTFS_TMPDIR` set, else `TMPDIR` of the environment, else `/tmp`.
+   *
    * `get_tmpdir` of the API, since 1.19.58.
    */
   getTmpdir(options?: CallOptions): Promise<string>;
   /**
+   * Set the folder for what is kept between runs.
+   *
+   * The built appliance is kept there. The folder must exist (ENOENT). Null goes back to `TMPDIR`, or
+   * `/var/tmp`.
+   *
    * `set_cachedir` of the API, since 1.19.58. Only before launch.
    *
    * @param cachedir - text, or null for none
    */
   setCachedir(cachedir: string | null, options?: CallOptions): Promise<void>;
   /**
+   * Get the folder for what is kept between runs.
+   *
+   * What `set_cachedir` or `LIBGUESTFS_CACHEDIR` set, else `TMPDIR` of the environment, else `/var/tmp`.
+   *
    * `get_cachedir` of the API, since 1.19.58.
    */
   getCachedir(options?: CallOptions): Promise<string>;
   /**
+   * Set the name of the program.
+   *
+   * For messages: which program it is that uses the library.
+   *
    * `set_program` of the API, since 1.21.29.
    */
   setProgram(program: string, options?: CallOptions): Promise<void>;
   /**
+   * Get the name of the program.
+   *
+   * What `set_program` set, or the name of the script that runs.
+   *
    * `get_program` of the API, since 1.21.29.
    */
   getProgram(options?: CallOptions): Promise<string>;
   /**
+   * List the settings of the backend.
+   *
+   * Texts `name` or `name=value`: what `set_backend_settings` or `LIBGUESTFS_BACKEND_SETTINGS` set.
+   *
    * `get_backend_settings` of the API, since 1.25.24.
    */
   getBackendSettings(options?: CallOptions): Promise<string[]>;
   /**
+   * Replace the settings of the backend.
+   *
+   * A list of texts `name` or `name=value`; an empty one removes them all. Names that a backend does not know do
+   * nothing.
+   *
    * `set_backend_settings` of the API, since 1.25.24. Only before launch.
    */
   setBackendSettings(settings: readonly string[], options?: CallOptions): Promise<void>;
   /**
+   * Get one setting of the backend.
+   *
+   * The value of the setting, `1` for one that has a name only. Fails with ESRCH if it is not set.
+   *
    * `get_backend_setting` of the API, since 1.27.2.
    */
   getBackendSetting(name: string, options?: CallOptions): Promise<string>;
   /**
+   * Set one setting of the backend.
+   *
+   * Replaces the setting of that name, or adds it.
+   *
    * `set_backend_setting` of the API, since 1.27.2. Only before launch.
    */
   setBackendSetting(name: string, val: string, options?: CallOptions): Promise<void>;
   /**
+   * Remove one setting of the backend.
+   *
+   * Returns how many settings had that name: 0 if there was none, which is no error.
+   *
    * `clear_backend_setting` of the API, since 1.27.2. Only before launch.
    */
   clearBackendSetting(name: string, options?: CallOptions): Promise<number>;
   /**
+   * Set a name for the handle in traces.
+   *
+   * Put before each traced line, so that several handles can be told apart. An empty text for none.
+   *
    * `set_identifier` of the API, since 1.31.14.
    */
   setIdentifier(identifier: string, options?: CallOptions): Promise<void>;
   /**
+   * Get the name of the handle in traces.
+   *
+   * What `set_identifier` set; empty by default.
+   *
    * `get_identifier` of the API, since 1.31.14.
    */
   getIdentifier(options?: CallOptions): Promise<string>;
   /**
+   * Get the folder for sockets.
+   *
+   * `XDG_RUNTIME_DIR` if that is a folder one can write to, else `/tmp`. Socket names may only be short, which
+   * is why there is a folder of their own.
+   *
    * `get_sockdir` of the API, since 1.33.8.
    */
   getSockdir(options?: CallOptions): Promise<string>;
   /**
+   * Set the program of the hypervisor (old name).
+   *
+   * As `set_hv`; null changes nothing.
+   *
    * `set_qemu` of the API, since 1.0.6. Only before launch.
    *
    * @param hv - text, or null for none
@@ -4178,42 +4651,72 @@ export interface GuestfsMethods {
    */
   setQemu(hv: string | null, options?: CallOptions): Promise<void>;
   /**
+   * Get the program of the hypervisor (old name).
+   *
+   * As `get_hv`.
+   *
    * `get_qemu` of the API, since 1.0.6.
    *
    * @deprecated use {@link GuestfsMethods.getHv}
    */
   getQemu(options?: CallOptions): Promise<string>;
   /**
+   * Set whether SELinux is used in the appliance.
+   *
+   * Loads the guest's policy in the appliance, which nobody needs: `setfiles` labels without. It concerns the
+   * appliance only; the engine keeps the value and does nothing with it.
+   *
    * `set_selinux` of the API, since 1.0.67. Only before launch.
    *
    * @deprecated use {@link GuestfsMethods.setfiles}
    */
   setSelinux(selinux: boolean, options?: CallOptions): Promise<void>;
   /**
+   * Get whether SELinux is used in the appliance.
+   *
+   * What `set_selinux` set; false by default.
+   *
    * `get_selinux` of the API, since 1.0.67.
    *
    * @deprecated use {@link GuestfsMethods.setfiles}
    */
   getSelinux(options?: CallOptions): Promise<boolean>;
   /**
+   * Choose what answers the calls (old name).
+   *
+   * As `set_backend`.
+   *
    * `set_attach_method` of the API, since 1.9.8. Only before launch.
    *
    * @deprecated use {@link GuestfsMethods.setBackend}
    */
   setAttachMethod(backend: string, options?: CallOptions): Promise<void>;
   /**
+   * Get what answers the calls (old name).
+   *
+   * As `get_backend`, but the backend `direct` is called `appliance`.
+   *
    * `get_attach_method` of the API, since 1.9.8.
    *
    * @deprecated use {@link GuestfsMethods.getBackend}
    */
   getAttachMethod(options?: CallOptions): Promise<string>;
   /**
+   * Set whether the appliance's console is the program's own.
+   *
+   * The appliance's messages then go straight to standard output instead of becoming events. It concerns the
+   * appliance only; the engine keeps the value and does nothing with it.
+   *
    * `set_direct` of the API, since 1.0.72. Only before launch.
    *
    * @deprecated use {@link GuestfsMethods.internalGetConsoleSocket}
    */
   setDirect(direct: boolean, options?: CallOptions): Promise<void>;
   /**
+   * Get whether the appliance's console is the program's own.
+   *
+   * What `set_direct` set; false by default.
+   *
    * `get_direct` of the API, since 1.0.72.
    *
    * @deprecated use {@link GuestfsMethods.internalGetConsoleSocket}
