@@ -79,7 +79,8 @@ export class Ext4FileSystem implements FileSystem {
     this.caseInsensitive = (geometry.incompat & INCOMPAT_CASEFOLD) !== 0;
     this.#options = options;
     this.#hasOrphans =
-      geometry.superBlock.s_last_orphan !== 0 || (geometry.roCompat & RO_COMPAT_ORPHAN_PRESENT) !== 0;
+      !options.mountOptions?.some(isNoRecovery) &&
+      (geometry.superBlock.s_last_orphan !== 0 || (geometry.roCompat & RO_COMPAT_ORPHAN_PRESENT) !== 0);
     this.#blocks = new BlockCache(device, geometry);
     this.groups = new GroupTable(geometry, this.#blocks);
     this.inodes = new InodeTable(device, geometry, this.groups);
@@ -177,7 +178,9 @@ export class Ext4FileSystem implements FileSystem {
   #findOrphans(): Orphans {
     const { geometry, inodes, mapper } = this;
     if (this.#orphans === undefined) {
-      this.#orphans = findOrphans(geometry, inodes, this.#blocks, mapper, this.#options.warn ?? (() => {}));
+      this.#orphans = !this.#hasOrphans
+        ? { freedClusters: 0, freedInodes: 0, truncated: new Map() }
+        : findOrphans(geometry, inodes, this.#blocks, mapper, this.#options.warn ?? (() => {}));
       this.#orphans.freedClusters += this.#patches?.freedClusters ?? 0;
       this.#orphans.freedInodes += this.#patches?.freedInodes ?? 0;
     }
@@ -331,6 +334,11 @@ export class Ext4FileSystem implements FileSystem {
     const ownSectors = hasBlock ? (this.geometry.blockSize * this.geometry.clusterRatio) / 512 : 0;
     return view.getUint32(base + Inode.i_blocks_lo, true) <= ownSectors;
   }
+}
+
+/** Mount options that leave the journal and the orphans alone. */
+export function isNoRecovery(option: string): boolean {
+  return option === 'noload' || option === 'norecovery';
 }
 
 /** Flags that FS_IOC_GETFLAGS shows. */

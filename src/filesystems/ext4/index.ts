@@ -5,7 +5,7 @@ import type { BlockDevice } from '../../block/device.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { FileSystemFormat, OpenFileSystemOptions } from '../filesystem.ts';
 import { INCOMPAT_RECOVER } from './features.ts';
-import { Ext4FileSystem } from './filesystem.ts';
+import { Ext4FileSystem, isNoRecovery } from './filesystem.ts';
 import { replayJournal } from './journal/index.ts';
 import { probe, readGeometry, readSuperBlock, typeOf } from './superblock.ts';
 
@@ -28,11 +28,6 @@ export function openExt4(device: BlockDevice, options: OpenFileSystemOptions = {
   const replayed = replayJournal(device, geometry, options.warn ?? (() => {}));
   const type = typeOf(replayed.geometry.superBlock);
   return new Ext4FileSystem(type, replayed.device, replayed.geometry, options, replayed.patches);
-}
-
-/** Mount options that leave the journal alone. */
-function isNoRecovery(option: string): boolean {
-  return option === 'noload' || option === 'norecovery';
 }
 
 /** ext2, ext3 and ext4 in the registry of filesystems. */

@@ -139,7 +139,7 @@ function process(
   }
 }
 
-/** Clusters mapped past the end of a file of `size` bytes. */
+/** Clusters mapped past the end of a file of `size` bytes; not those of the map itself, which Linux also frees. */
 function countFrom(
   geometry: Geometry,
   mapper: BlockMapper,

@@ -243,8 +243,7 @@ class Applier {
       this.#setLinks(number, isDirectory ? 2 : 1);
       // Linux forgets this one, which e2fsck(8) then corrects: the new directory's "..".
       if (isDirectory && !present) this.#setLinks(parent, this.#links(parent) + 1);
-    }
-    else if (!present) this.#setLinks(number, this.#links(number) + 1);
+    } else if (!present) this.#setLinks(number, this.#links(number) + 1);
   }
 
   #unlink(parent: number, number: number, name: Uint8Array): void {
