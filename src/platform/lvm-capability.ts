@@ -26,6 +26,8 @@ export interface LvmVolumeReport extends LogicalVolumeReport {
  * appliance asks lvm(8). Every answer is of the last scan; a first call scans.
  */
 export interface LvmCapability {
+  /** Names of the devices with an LVM2 label, sorted; other hosts' too. */
+  physicalVolumeNames(): string[];
   /** Every PV, those of no volume group too, in the order in which lvm(8) lists them; a missing one is `[unknown]`. */
   physicalVolumes(): PhysicalVolumeReport[];
   /** Every volume group but those of other hosts, in the order in which lvm(8) lists them. */

@@ -125,7 +125,7 @@ export class LvmSession implements LvmCapability {
 
   /** Activate what is visible and not to be skipped; returns the volumes that cannot be. */
   #activateGroup(group: VolumeGroupState): LogicalVolume[] {
-    const plan = new MapperPlan(group.found.group, group.roles);
+    const plan = new MapperPlan(group.found, group.roles);
     const refused: LogicalVolume[] = [];
     for (const volume of group.visibleVolumes) {
       if (volume.flags.has('ACTIVATION_SKIP')) continue;
@@ -152,7 +152,7 @@ export class LvmSession implements LvmCapability {
         device: path,
       });
     }
-    const plan = new MapperPlan(group.found.group, group.roles);
+    const plan = new MapperPlan(group.found, group.roles);
     for (const volume of group.visibleVolumes) plan.add(volume);
     this.#source.changed?.();
     for (const { name, volume } of plan.devices) {
@@ -297,6 +297,10 @@ export class LvmSession implements LvmCapability {
   }
 
   // Reports.
+
+  physicalVolumeNames(): string[] {
+    return this.state.physicalVolumes.map(({ name }) => name).toSorted();
+  }
 
   physicalVolumes(): PhysicalVolumeReport[] {
     return this.state.reportPhysicalVolumes();

@@ -12,7 +12,7 @@ export const lvmActions = [
     group: 'lvm2',
     summary: 'list the LVM physical volumes',
     description:
-      'Returns the device names of all LVM2 physical volumes, sorted, those that belong to no volume group too. A physical volume that a group names but no drive has is shown as `[unknown]`.\n\nSee `pvs_full` for their sizes and attributes.',
+      'Returns the device names of all LVM2 physical volumes, sorted, those that belong to no volume group too. What a group names but no drive has is not in the list.\n\nSee `pvs_full` for their sizes and attributes.',
   },
   {
     name: 'vgs',

@@ -31,11 +31,7 @@ const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** LVM2, as lvm(8) shows it. */
 export const lvmActions = {
-  pvs: (context) =>
-    lvm(context)
-      .physicalVolumes()
-      .map(({ pvName }) => pvName)
-      .toSorted(byName),
+  pvs: (context) => lvm(context).physicalVolumeNames(),
 
   vgs: (context) =>
     lvm(context)

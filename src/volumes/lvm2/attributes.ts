@@ -103,9 +103,9 @@ function typeLetter(volume: LogicalVolume, roles: GroupRoles): string {
   if (roles.has(name, 'pool-data'))
     return roles.usersOf(name)[0]?.segments[0]?.type === 'thin-pool' ? 'T' : 'C';
   if (type === 'vdo-pool') return 'd';
+  if (type === 'integrity') return 'g';
   if (roles.has(name, 'image')) return imageLetter(name, roles);
   if (roles.has(name, 'mirror-log')) return 'l';
-  if (type === 'integrity') return 'g';
   if (VIRTUAL_TYPES.includes(type)) return 'v';
   return '-';
 }
@@ -123,7 +123,7 @@ function targetLetter(volume: LogicalVolume, roles: GroupRoles): string {
     roles.has(name, 'image') || roles.has(name, 'raid-metadata') || roles.has(name, 'mirror-log');
   if (type === 'thin' || type === 'thin-pool') return 't';
   if (type === 'cache' || type === 'cache-pool' || type === 'writecache') return 'C';
-  if (roles.has(name, 'cache-origin') && user !== 'integrity') return 'C';
+  if (roles.has(name, 'cache-origin')) return 'C';
   if (volume.flags.has('CACHE_VOL')) return 'C';
   if (type.startsWith('raid') || (isPart && user.startsWith('raid'))) return 'r';
   if (type === 'mirror' || (isPart && user === 'mirror')) return 'm';

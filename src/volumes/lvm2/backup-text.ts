@@ -1,11 +1,11 @@
 import { decodeText, encodeText } from '../../bytes/text.ts';
-import type { VolumeGroup } from './model.ts';
+import type { FoundVolumeGroup } from './scan.ts';
 
 /**
  * A volume group's metadata as vgcfgbackup(8) writes it and vgcfgrestore(8) reads it: the text on disk, indented,
- * with the sizes in words, and the head that a backup has. `time` is seconds since 1970.
+ * with the sizes in words, where each PV is now, and the head that a backup has. `time` is seconds since 1970.
  */
-export function backupText(group: VolumeGroup, time: number): Uint8Array {
+export function backupText({ group, devices }: FoundVolumeGroup, time: number): Uint8Array {
   const date = new Date(time * 1000).toUTCString();
   const head = [
     `# Written by guestfs: ${date}`,
@@ -22,7 +22,12 @@ export function backupText(group: VolumeGroup, time: number): Uint8Array {
   const lines = decodeText(group.text).replaceAll('\0', '').split('\n');
   const body: string[] = [];
   let depth = 0;
-  for (const line of lines) {
+  let section = '';
+  for (const stored of lines) {
+    if (stored.endsWith(' {')) section = stored.slice(0, -2);
+    const line = stored.startsWith('device = ')
+      ? `device = ${JSON.stringify(devices.get(section)?.name ?? '[unknown]')}`
+      : stored;
     // What follows the group is the head that this copy was written with.
     if (depth === 0 && body.length > 0 && line.trim() !== '') break;
     if (line.startsWith('}') || line.startsWith(']')) depth = Math.max(0, depth - 1);
@@ -45,6 +50,7 @@ function comment(line: string, extentSize: number): string {
     case 'extent_size':
       return `\t\t# ${sizeInWords(Number(value) * 512)}`;
     case 'dev_size':
+    case 'stripe_size':
       return `\t# ${sizeInWords(Number(value) * 512)}`;
     case 'extent_count':
     case 'pe_count':
@@ -63,7 +69,7 @@ const UNITS: readonly string[] = ['Bytes', 'Kilobytes', 'Megabytes', 'Gigabytes'
 function sizeInWords(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
+  while (value > 1024 && unit < UNITS.length - 1) {
     value /= 1024;
     unit++;
   }

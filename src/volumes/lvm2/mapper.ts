@@ -1,6 +1,7 @@
-import type { LogicalVolume, Segment, VolumeGroup } from './model.ts';
+import type { LogicalVolume, Segment } from './model.ts';
 import { mapperName } from './names.ts';
 import { type GroupRoles, MAX_DEPTH } from './roles.ts';
+import type { FoundVolumeGroup } from './scan.ts';
 
 /** A device that the device mapper makes for a logical volume. */
 export interface MapperDevice {
@@ -18,12 +19,12 @@ export interface MapperDevice {
  */
 export class MapperPlan {
   readonly devices: MapperDevice[] = [];
-  readonly #group: VolumeGroup;
+  readonly #found: FoundVolumeGroup;
   readonly #roles: GroupRoles;
   readonly #made = new Set<string>();
 
-  constructor(group: VolumeGroup, roles: GroupRoles) {
-    this.#group = group;
+  constructor(found: FoundVolumeGroup, roles: GroupRoles) {
+    this.#found = found;
     this.#roles = roles;
   }
 
@@ -35,7 +36,7 @@ export class MapperPlan {
   }
 
   #make(volume: LogicalVolume, suffix: string, shown: boolean): void {
-    const name = mapperName(this.#group.name, volume.name) + suffix;
+    const name = mapperName(this.#found.group.name, volume.name) + suffix;
     if (this.#made.has(name)) return;
     this.#made.add(name);
     const fixed = shown && volume.status.has('FIXED_MINOR');
@@ -45,17 +46,29 @@ export class MapperPlan {
   #parts(volume: LogicalVolume, depth: number): void {
     for (const segment of volume.segments) {
       for (const part of orderedParts(segment)) {
-        if (!this.#group.physicalVolumes.has(part)) this.#volume(part, depth + 1);
+        if (!this.#found.group.physicalVolumes.has(part)) this.#volume(part, depth + 1);
+      }
+    }
+  }
+
+  /** In place of each part on a PV that is missing LVM puts a device that fails. */
+  #standIns(volume: LogicalVolume): void {
+    const { group, devices } = this.#found;
+    for (const [index, segment] of volume.segments.entries()) {
+      for (const [place, { name }] of segment.areas.entries()) {
+        if (!group.physicalVolumes.has(name) || devices.has(name)) continue;
+        this.#make(volume, `-missing_${index}_${place}`, false);
       }
     }
   }
 
   #volume(name: string, depth: number): void {
     const volume = this.#roles.volume(name);
-    if (volume === undefined || depth > MAX_DEPTH || this.#made.has(mapperName(this.#group.name, name)))
+    if (volume === undefined || depth > MAX_DEPTH || this.#made.has(mapperName(this.#found.group.name, name)))
       return;
     const type = volume.segments[0]?.type;
     this.#parts(volume, depth);
+    this.#standIns(volume);
     if (type === 'cache-pool') return;
     if (type === 'thin-pool') {
       this.#make(volume, '-tpool', true);
@@ -94,7 +107,7 @@ function orderedParts(segment: Segment): string[] {
     ...one('thin_pool'),
     ...one('cache_pool'),
     ...one('writecache'),
-    ...origin,
     ...one('meta_dev'),
+    ...origin,
   ];
 }

@@ -54,7 +54,9 @@ export class VolumeOpener {
 
   /** The pseudo volume that makes `name` a snapshot's store of changes. */
   snapshotOf(name: string): LogicalVolume | undefined {
-    return this.#find((segment) => segment.references.get('cow_store') === name);
+    return this.#find(
+      ({ references }) => (references.get('cow_store') ?? references.get('merging_store')) === name,
+    );
   }
 
   /** The pool behind a thin pool's volume. Throws as {@link open}. */
@@ -309,7 +311,12 @@ export class VolumeOpener {
   #raid0(context: SegmentContext): BlockDevice {
     const { areas } = context.segment;
     const share = this.#share(context, areas.length);
-    const devices = areas.map((area) => this.#area(context, area, share));
+    // As the kernel has it: what lies on the images that are there can be read.
+    const devices = areas.map(
+      (area) =>
+        this.#areaIfPresent(context, area, share) ??
+        errorDevice(share, context.name, `image ${area.name} is on a physical volume that is missing`),
+    );
     const stripeSize = this.#checkStripeSize(context, share);
     return readOnly(stripedDevice(devices, stripeSize, context.size, context.name));
   }

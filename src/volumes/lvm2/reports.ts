@@ -69,15 +69,17 @@ export function reportGroupPhysicalVolume(
 
 /** A PV of no group. */
 export function reportOrphan(found: FoundPhysicalVolume): PhysicalVolumeReport {
+  const attributes = physicalVolumeAttributes(found, undefined);
   return {
     pvName: found.name,
     pvUuid: found.label.uuid,
     pvFmt: 'lvm2',
     pvSize: found.label.deviceSize,
     devSize: found.device.size,
-    pvFree: found.label.deviceSize,
+    // Of a PV that belongs to a group which was not found nothing is free.
+    pvFree: attributes.startsWith('u') ? 0 : found.label.deviceSize,
     pvUsed: 0,
-    pvAttr: physicalVolumeAttributes(found, undefined),
+    pvAttr: attributes,
     pvPeCount: 0,
     pvPeAllocCount: 0,
     pvTags: '',
@@ -174,16 +176,29 @@ function originOf(volume: LogicalVolume, roles: GroupRoles): string {
   return bracketed(segment?.references.get('origin') ?? segment?.references.get('external_origin'), roles);
 }
 
+/** Kernel modules that a volume and the images that it is made of need, sorted. */
 function modulesOf(volume: LogicalVolume, roles: GroupRoles): string {
-  const modules: string[] = [];
-  if (roles.snapshotSegment(volume.name) !== undefined || roles.snapshotStores(volume.name).length > 0) {
-    modules.push('snapshot');
+  const modules = new Set<string>();
+  const seen = new Set<string>();
+  const queue: LogicalVolume[] = [volume];
+  for (const next of queue) {
+    if (seen.has(next.name)) continue;
+    seen.add(next.name);
+    if (roles.snapshotSegment(next.name) !== undefined || roles.snapshotStores(next.name).length > 0) {
+      modules.add('snapshot');
+    }
+    for (const { type, areas } of next.segments) {
+      for (const module of modulesOfType(type)) modules.add(module);
+      queue.push(...areas.flatMap(({ name }) => roles.volume(name) ?? []));
+    }
   }
-  const type = volume.segments[0]?.type ?? '';
-  if (type === 'thin') modules.push('thin', 'thin-pool');
-  else if (type.startsWith('raid')) modules.push('raid');
-  else if (type !== 'striped' && type !== 'linear' && type !== '') modules.push(type);
-  return modules.join(',');
+  return [...modules].toSorted().join(',');
+}
+
+function modulesOfType(type: string): readonly string[] {
+  if (type === 'striped' || type === 'linear' || type === '') return [];
+  if (type === 'thin') return ['thin', 'thin-pool'];
+  return [type.startsWith('raid') ? 'raid' : type];
 }
 
 /**

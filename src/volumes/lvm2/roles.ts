@@ -10,6 +10,7 @@ export type Role =
   | 'pool-metadata'
   | 'pool'
   | 'cache-origin'
+  | 'integrity-origin'
   | 'external-origin'
   | 'cow'
   | 'merging-cow'
@@ -67,9 +68,9 @@ export class GroupRoles {
     this.#add(references.get('pool') ?? references.get('data'), 'pool-data', volume);
     this.#add(references.get('cache_pool') ?? references.get('writecache'), 'pool', volume);
     this.#add(references.get('external_origin'), 'external-origin', volume);
-    if (type === 'cache' || type === 'writecache' || type === 'integrity') {
+    if (type === 'cache' || type === 'writecache')
       this.#add(references.get('origin'), 'cache-origin', volume);
-    }
+    if (type === 'integrity') this.#add(references.get('origin'), 'integrity-origin', volume);
     this.#add(references.get('meta_dev'), 'pool-metadata', volume);
   }
 

@@ -86,12 +86,19 @@ export class VolumeGroupState {
   /** False where a PV is missing that the volume cannot do without. */
   isActivatable(volume: LogicalVolume): boolean {
     if (!this.roles.isPartial(volume.name)) return true;
-    if (!COPYING.test(volume.segments[0]?.type ?? '')) return false;
+    const segment = volume.segments[0];
+    const type = segment?.type ?? '';
+    if (segment === undefined || !/^(?:mirror$|raid)/.test(type)) return false;
+    const images = segment.areas.map(({ name }) => this.roles.volume(name));
+    if (images.some((image) => image?.segments[0]?.type === 'integrity')) return false;
+    if (type.startsWith('raid6')) {
+      return images.filter((image) => image !== undefined && this.roles.isPartial(image.name)).length <= 2;
+    }
     try {
       this.open(volume.name);
       return true;
     } catch (error) {
-      if (error instanceof GuestfsError) return error.code === 'ENOTSUP';
+      if (error instanceof GuestfsError) return false;
       throw error;
     }
   }
@@ -102,7 +109,7 @@ export class VolumeGroupState {
 
   /** Metadata as vgcfgbackup(8) writes it. */
   backup(time: number): Uint8Array {
-    return backupText(this.found.group, time);
+    return backupText(this.found, time);
   }
 
   reportPhysicalVolumes(): PhysicalVolumeReport[] {

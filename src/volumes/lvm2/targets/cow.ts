@@ -107,7 +107,7 @@ function readExceptions(
     store.readAt(at * chunkSize, area);
     for (let i = 0; i < perArea; i++) {
       CowException.aim(entry, i * CowException.size);
-      if (entry.new_chunk === 0n) return { exceptions, next };
+      if (entry.new_chunk === 0n) return { exceptions, next: behindMetadata(next, perArea) };
       const place = Number(entry.new_chunk);
       if (place >= chunks) {
         throw new CorruptError(
@@ -128,7 +128,12 @@ function readExceptions(
       if (place >= next) next = place + 1;
     }
   }
-  return { exceptions, next };
+  return { exceptions, next: behindMetadata(next, perArea) };
+}
+
+/** The next free chunk is never one that will hold an area's exceptions. */
+function behindMetadata(next: number, perArea: number): number {
+  return next % (perArea + 1) === 1 ? next + 1 : next;
 }
 
 function snapshotDevice(
