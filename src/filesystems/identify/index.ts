@@ -50,6 +50,14 @@ export function identifyFully(device: BlockDevice, options: IdentifyOptions = {}
   return { tags: first, found };
 }
 
+/** The tags of one signature on a device, whatever else is there; null where it is not. */
+export function identifyAs(type: string, device: BlockDevice, options: IdentifyOptions = {}): Tags | null {
+  const signature = SIGNATURES.find((candidate) => candidate.type === type);
+  return signature === undefined || device.size <= 1024
+    ? null
+    : match(signature, new Window(device), options);
+}
+
 function match(signature: Signature, window: Window, options: IdentifyOptions): Tags | null {
   if (window.size < (signature.minimumSize ?? 0)) return null;
   const magic = signature.magics?.find(({ at, bytes }) => window.has(at, bytes));

@@ -1,0 +1,332 @@
+import type { BlockDevice } from '../../block/device.ts';
+import { CorruptError, GuestfsError } from '../../errors/index.ts';
+import type { DirEntry, FileSystem, OpenFileSystemOptions, Stat, StatFs, Xattr } from '../filesystem.ts';
+import { ChainCache } from './chain.ts';
+import {
+  checkRange,
+  clusterOffset,
+  countDirectories,
+  entries,
+  type DirectoryContext,
+  type Place,
+} from './directory.ts';
+import { EntryReader, type EntryView } from './entry-reader.ts';
+import { FIRST_CLUSTER, readGeometry, type Geometry } from './geometry.ts';
+import { ATTR_DIRECTORY, ATTR_READ_ONLY, ENTRY, Entry } from './layout.ts';
+import { NameIndex } from './name-index.ts';
+import { parseOptions, type FatOptions } from './options.ts';
+import { FatTable } from './table.ts';
+import { fatTime } from './times.ts';
+
+/** As Linux numbers it; the entry of every other file is farther from the start of the device. */
+const ROOT_INODE = 1;
+const S_IFREG = 0o100000;
+const S_IFDIR = 0o040000;
+/** Linux gives this for vfat: 255 characters of up to 6 bytes. */
+const NAME_MAX = 1530;
+const PROGRAM = /^(exe|com|bat)$/i;
+const CLEAN_16 = 0x8000;
+const CLEAN_32 = 0x08000000;
+
+/** What a file's entry says, kept of the file that was read last. */
+interface OpenFile {
+  inode: number;
+  isDirectory: boolean;
+  first: number;
+  size: number;
+}
+
+/** FAT12, FAT16 and FAT32 with long names, read-only, as Linux shows it under the name vfat. */
+export class FatFileSystem implements FileSystem {
+  readonly type = 'vfat';
+  readonly root = ROOT_INODE;
+  readonly caseInsensitive = true;
+  readonly geometry: Geometry;
+  readonly #device: BlockDevice;
+  readonly #options: FatOptions;
+  readonly #table: FatTable;
+  readonly #chains: ChainCache;
+  readonly #reader: EntryReader;
+  readonly #context: DirectoryContext;
+  readonly #names = new NameIndex();
+  /** Which directory each cluster of a directory belongs to. */
+  readonly #owners = new Map<number, number>();
+  /** Link counts of directories, which take reading them. */
+  readonly #links = new Map<number, number>();
+  readonly #open: OpenFile = { inode: 0, isDirectory: false, first: 0, size: 0 };
+  #statfs: StatFs | undefined;
+
+  constructor(device: BlockDevice, options: OpenFileSystemOptions) {
+    const warn = options.warn ?? ((): void => {});
+    this.#device = device;
+    this.#options = parseOptions(options.mountOptions ?? []);
+    this.geometry = readGeometry(device);
+    this.#table = new FatTable(device, this.geometry);
+    this.#chains = new ChainCache(this.#table);
+    this.#reader = new EntryReader(device, this.geometry);
+    this.#context = { device, geometry: this.geometry, options: this.#options, warn };
+    if (this.#isDirty()) warn('the volume was not unmounted; some of its data may be lost or wrong');
+  }
+
+  lookup(directory: number, name: string): number {
+    const place = this.#place(directory);
+    return this.#names.find(directory, name, () => entries(this.#context, place));
+  }
+
+  *readdir(directory: number): Generator<DirEntry> {
+    for (const entry of entries(this.#context, this.#place(directory))) {
+      yield {
+        name: entry.name,
+        inode: entry.offset / ENTRY,
+        type: entry.isDirectory ? 'directory' : 'file',
+      };
+    }
+  }
+
+  stat(inode: number): Stat {
+    if (inode === ROOT_INODE) return this.#rootStat();
+    const file = this.#file(inode);
+    const { view, bytes, at } = this.#reader.get(inode);
+    const written = this.#time(view, at, Entry.DIR_WrtDate, view.getUint16(at + Entry.DIR_WrtTime, true), 0);
+    const accessed = this.#time(view, at, Entry.DIR_LstAccDate, 0, 0);
+    const created = this.#time(
+      view,
+      at,
+      Entry.DIR_CrtDate,
+      view.getUint16(at + Entry.DIR_CrtTime, true),
+      bytes[at + Entry.DIR_CrtTimeTenth]!,
+    );
+    const mode = this.#mode(bytes, at, file.isDirectory);
+    const place = file.isDirectory ? this.#place(inode) : null;
+    return {
+      ...this.#common(inode, file.isDirectory ? this.#placeSize(place) : file.size),
+      mode,
+      nlink: file.isDirectory ? this.#linkCount(inode, place) : 1,
+      atime: accessed.seconds,
+      atimeNsec: 0,
+      mtime: written.seconds,
+      mtimeNsec: 0,
+      // Linux shows the time of writing here; of creation there is none in POSIX.
+      ctime: written.seconds,
+      ctimeNsec: 0,
+      btime: created.seconds,
+      btimeNsec: created.nanoseconds,
+    };
+  }
+
+  read(inode: number, offset: number, into: Uint8Array): number {
+    const file = this.#file(inode);
+    if (file.isDirectory) {
+      throw new GuestfsError('EISDIR', `inode ${inode} is a directory, it has no content to read`);
+    }
+    const length = Math.min(into.length, file.size - offset);
+    if (length <= 0) return 0;
+    if (!this.#isCluster(file.first)) {
+      throw new CorruptError(
+        'FAT directory entry',
+        `a file of ${file.size} bytes starts at cluster ${file.first}, which is not of the data area`,
+        { offset: inode * ENTRY },
+      );
+    }
+    const { clusterSize } = this.geometry;
+    const chain = this.#chains.get(file.first);
+    for (let done = 0; done < length;) {
+      const index = Math.floor((offset + done) / clusterSize);
+      const inside = (offset + done) % clusterSize;
+      const run = chain.locate(index, Math.ceil((inside + length - done) / clusterSize));
+      if (run === null) {
+        throw new CorruptError(
+          'FAT',
+          `the file at inode ${inode} has ${file.size} bytes, but its chain ends after ${index} clusters of ${clusterSize}`,
+          { offset: inode * ENTRY },
+        );
+      }
+      const from = clusterOffset(this.geometry, run.cluster) + inside;
+      const part = Math.min(run.count * clusterSize - inside, length - done);
+      checkRange(this.#device, from, part);
+      this.#device.readAt(from, into.subarray(done, done + part));
+      done += part;
+    }
+    return length;
+  }
+
+  readlink(inode: number): string {
+    throw new GuestfsError('EINVAL', `inode ${inode} is no symbolic link; FAT has none`);
+  }
+
+  xattrs(): Xattr[] {
+    return [];
+  }
+
+  statfs(): StatFs {
+    // What the information sector says of free clusters is often wrong: Linux counts them as well.
+    this.#statfs ??= this.#countedStatFs();
+    return { ...this.#statfs };
+  }
+
+  close(): void {
+    this.#table.clear();
+    this.#chains.clear();
+    this.#reader.clear();
+    this.#names.clear();
+    this.#owners.clear();
+    this.#links.clear();
+    this.#open.inode = 0;
+  }
+
+  #countedStatFs(): StatFs {
+    const { clusterSize, clusterCount, serial } = this.geometry;
+    const free = this.#table.countFree();
+    return {
+      bsize: clusterSize,
+      frsize: clusterSize,
+      blocks: clusterCount,
+      bfree: free,
+      bavail: free,
+      files: 0,
+      ffree: 0,
+      favail: 0,
+      fsid: serial,
+      flag: 0,
+      namemax: NAME_MAX,
+    };
+  }
+
+  #isDirty(): boolean {
+    if (this.geometry.dirty) return true;
+    if (this.geometry.fatBits === 12) return false;
+    return (this.#table.reserved() & (this.geometry.fatBits === 16 ? CLEAN_16 : CLEAN_32)) === 0;
+  }
+
+  #isCluster(number: number): boolean {
+    return number >= FIRST_CLUSTER && number < this.geometry.clusterCount + FIRST_CLUSTER;
+  }
+
+  #time(
+    view: DataView,
+    at: number,
+    field: number,
+    time: number,
+    hundredths: number,
+  ): ReturnType<typeof fatTime> {
+    return fatTime(view.getUint16(at + field, true), time, hundredths, this.#options.timeOffset);
+  }
+
+  #mode(bytes: Uint8Array, at: number, isDirectory: boolean): number {
+    const { fmask, dmask, showexec, rodir } = this.#options;
+    const readOnly = (bytes[at + Entry.DIR_Attr]! & ATTR_READ_ONLY) !== 0 && (!isDirectory || rodir);
+    let permissions = readOnly ? 0o555 : 0o777;
+    if (isDirectory) return S_IFDIR | (permissions & ~dmask);
+    const extension = String.fromCharCode(...bytes.subarray(at + 8, at + 11));
+    if (showexec && !PROGRAM.test(extension)) permissions &= ~0o111;
+    return S_IFREG | (permissions & ~fmask);
+  }
+
+  #common(
+    inode: number,
+    size: number,
+  ): Pick<Stat, 'inode' | 'uid' | 'gid' | 'rdev' | 'size' | 'blockSize' | 'blocks'> {
+    const { clusterSize } = this.geometry;
+    return {
+      inode,
+      uid: this.#options.uid,
+      gid: this.#options.gid,
+      rdev: 0,
+      size,
+      blockSize: clusterSize,
+      blocks: (Math.ceil(size / clusterSize) * clusterSize) / 512,
+    };
+  }
+
+  #rootStat(): Stat {
+    const place = this.#place(ROOT_INODE);
+    return {
+      ...this.#common(ROOT_INODE, this.#placeSize(place)),
+      mode: S_IFDIR | (0o777 & ~this.#options.dmask),
+      // The root has no `.` and `..` among its entries.
+      nlink: this.#linkCount(ROOT_INODE, place) + 2,
+      atime: 0,
+      atimeNsec: 0,
+      mtime: 0,
+      mtimeNsec: 0,
+      ctime: 0,
+      ctimeNsec: 0,
+    };
+  }
+
+  #placeSize(place: Place): number {
+    if (place === null) return 0;
+    return 'offset' in place ? place.length : place.length() * this.geometry.clusterSize;
+  }
+
+  #linkCount(inode: number, place: Place): number {
+    let count = this.#links.get(inode);
+    if (count === undefined) {
+      count = countDirectories(this.#context, place);
+      this.#links.set(inode, count);
+    }
+    return count;
+  }
+
+  #file(inode: number): OpenFile {
+    const file = this.#open;
+    if (file.inode === inode) return file;
+    if (inode === ROOT_INODE) return { inode, isDirectory: true, first: this.geometry.rootCluster, size: 0 };
+    const entry = this.#reader.get(inode);
+    file.inode = inode;
+    file.isDirectory = (entry.bytes[entry.at + Entry.DIR_Attr]! & ATTR_DIRECTORY) !== 0;
+    file.first = this.#firstCluster(entry);
+    file.size = entry.view.getUint32(entry.at + Entry.DIR_FileSize, true);
+    return file;
+  }
+
+  #firstCluster({ view, at }: EntryView): number {
+    const low = view.getUint16(at + Entry.DIR_FstClusLO, true);
+    // The high half has other uses on FAT12 and FAT16.
+    return this.geometry.fatBits === 32
+      ? low + view.getUint16(at + Entry.DIR_FstClusHI, true) * 0x10000
+      : low;
+  }
+
+  /** Where a directory's entries are; claims its clusters for it. */
+  #place(inode: number): Place {
+    const { rootCluster, rootOffset, rootLength } = this.geometry;
+    if (inode === ROOT_INODE && rootCluster === 0) return { offset: rootOffset, length: rootLength };
+    const file = this.#file(inode);
+    if (!file.isDirectory) throw new GuestfsError('ENOTDIR', `inode ${inode} is a file, not a directory`);
+    if (file.first === 0) return null;
+    if (!this.#isCluster(file.first)) {
+      throw new CorruptError(
+        'FAT directory entry',
+        `a directory starts at cluster ${file.first}, which is not of the data area`,
+        { offset: inode * ENTRY },
+      );
+    }
+    const chain = this.#chains.get(file.first);
+    if (this.#owners.get(file.first) !== inode) this.#claim(inode, chain);
+    return chain;
+  }
+
+  /**
+   * Every cluster of a directory belongs to that one only. So every entry is in one directory, no directory is
+   * below itself, and a walk of the tree ends.
+   */
+  #claim(inode: number, chain: ReturnType<ChainCache['get']>): void {
+    for (let index = 0; ;) {
+      const run = chain.locate(index, Number.MAX_SAFE_INTEGER - index);
+      if (run === null) return;
+      for (let cluster = run.cluster; cluster < run.cluster + run.count; cluster++) {
+        const owner = this.#owners.get(cluster);
+        if (owner !== undefined && owner !== inode) {
+          throw new CorruptError(
+            'FAT',
+            `cluster ${cluster} is part of two directories, those of inodes ${owner} and ${inode}`,
+            { offset: clusterOffset(this.geometry, cluster) },
+          );
+        }
+        this.#owners.set(cluster, inode);
+      }
+      index += run.count;
+    }
+  }
+}
