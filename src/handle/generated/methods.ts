@@ -5,6 +5,15 @@ import type { AddDriveExtras, CallOptions, CopyOutExtras, DeviceOrPath, FileInpu
 /** Every action of the API as a method. Each rejects with GuestfsError, or with TypeError for a wrong call. */
 export interface GuestfsMethods {
   /**
+   * Unpack a tar archive into a directory.
+   *
+   * Unpacks `tarfile`, a tar archive in any of the usual formats, into `directory`, which must exist. `compress`
+   * says how the archive is compressed: `compress`, `gzip`, `bzip2`, `xz`, `lzma`, `lzop` or `zstd`; without it
+   * the archive is plain. With `xattrs`, `selinux` or `acls`, extended attributes, SELinux labels or POSIX ACLs
+   * that are in the archive are restored. Normally a directory in the archive replaces a symbolic link to a
+   * directory of that name; with `keepdirlink` the link stays and is followed. Fails with ENOTDIR if `directory`
+   * is none.
+   *
    * `tar_in` of the API, since 1.0.3. Can be cancelled.
    *
    * @param tarfile - where the bytes come from: a path of the host, `-`, bytes, a Readable or an AsyncIterable
@@ -14,6 +23,20 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.tarIn}. */
   tarInOpts(tarfile: FileInput, directory: string, options?: { compress?: string; xattrs?: boolean; selinux?: boolean; acls?: boolean; keepdirlink?: boolean } & CallOptions): Promise<void>;
   /**
+   * Pack a directory into a tar archive.
+   *
+   * Writes everything below `directory` to `tarfile` as a tar archive. Names begin with `./`, files are in the
+   * order that the directories hold them, further names of one file are hard links in the archive, and sockets
+   * are left out. Holes are written as zeroes.
+   *
+   * `compress` compresses the archive on the way: `compress`, `gzip`, `bzip2`, `xz`, `lzma`, `lzop` or `zstd`.
+   * Owners have their number and, unless `numericowner` is set, the name that the guest's /etc/passwd and
+   * /etc/group give them. `excludes` is a list of shell patterns; a file whose name matches one, whole or from
+   * any slash on, is left out, and a directory with all that is in it. `xattrs`, `selinux` and `acls` add
+   * extended attributes, SELinux labels and POSIX ACLs; the archive is then in pax format, else in that of GNU
+   * tar. Fails with ENOTDIR if `directory` is no directory, and with ENOTSUP if the host lacks a compressor that
+   * is needed.
+   *
    * `tar_out` of the API, since 1.0.3. Can be cancelled.
    *
    * @param tarfile - where the bytes go: a path of the host, `-` or a Writable, which is not ended
@@ -22,6 +45,11 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.tarOut}. */
   tarOutOpts(directory: string, tarfile: FileOutput, options?: { compress?: string; numericowner?: boolean; excludes?: readonly string[]; xattrs?: boolean; selinux?: boolean; acls?: boolean } & CallOptions): Promise<void>;
   /**
+   * Decode base64 text into a file.
+   *
+   * Reads base64 text and writes the bytes that it stands for to `filename` in the guest, which is made or
+   * replaced. Fails with EINVAL where the text is not base64.
+   *
    * `base64_in` of the API, since 1.3.5. Can be cancelled.
    *
    * @param base64file - where the bytes come from: a path of the host, `-`, bytes, a Readable or an
@@ -30,6 +58,10 @@ export interface GuestfsMethods {
    */
   base64In(base64file: FileInput, filename: string, options?: CallOptions): Promise<void>;
   /**
+   * Write a file as base64 text.
+   *
+   * Writes the content of `filename` as base64 text (RFC 4648) in lines of 76 characters.
+   *
    * `base64_out` of the API, since 1.3.5. Can be cancelled.
    *
    * @param filename - absolute path in the guest
@@ -37,6 +69,13 @@ export interface GuestfsMethods {
    */
   base64Out(filename: string, base64file: FileOutput, options?: CallOptions): Promise<void>;
   /**
+   * Write a file compressed.
+   *
+   * Compresses the content of `file` and writes it to `zfile`. `ctype` is one of `compress`, `gzip`, `bzip2`,
+   * `xz`, `lzma`, `lzop` and `zstd`. `level` is that of the compressor, for most types 1 (fast) to 9 (small); a
+   * type without levels, or a level that it does not have, fails with EINVAL. Types other than gzip and compress
+   * run a program of the host and fail with ENOTSUP if it is not installed.
+   *
    * `compress_out` of the API, since 1.13.15. Can be cancelled.
    *
    * @param file - absolute path in the guest
@@ -44,6 +83,10 @@ export interface GuestfsMethods {
    */
   compressOut(ctype: string, file: string, zfile: FileOutput, options?: { level?: number } & CallOptions): Promise<void>;
   /**
+   * Write a block device compressed.
+   *
+   * Compresses the content of a block device and writes it to `zdevice`; otherwise as `compress_out`.
+   *
    * `compress_device_out` of the API, since 1.13.15. Can be cancelled.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -51,12 +94,23 @@ export interface GuestfsMethods {
    */
   compressDeviceOut(ctype: string, device: string, zdevice: FileOutput, options?: { level?: number } & CallOptions): Promise<void>;
   /**
+   * Pack a directory into a cpio archive.
+   *
+   * Writes everything below `directory` to `cpiofile` as a cpio archive; the directory itself is in it as `.`,
+   * names of the rest have no leading slash. `format` is `newc` (the default) or `crc`, which is the same with a
+   * checksum for each file. The content of a file with several names is with the last of them. Fails with EFBIG
+   * for a file of 4 GiB or more, for which the format has no room.
+   *
    * `cpio_out` of the API, since 1.27.9. Can be cancelled.
    *
    * @param cpiofile - where the bytes go: a path of the host, `-` or a Writable, which is not ended
    */
   cpioOut(directory: string, cpiofile: FileOutput, options?: { format?: string } & CallOptions): Promise<void>;
   /**
+   * Unpack a gzip-compressed tar archive into a directory.
+   *
+   * As `tar_in` with `compress: "gzip"`.
+   *
    * `tgz_in` of the API, since 1.0.3. Can be cancelled.
    *
    * @param tarball - where the bytes come from: a path of the host, `-`, bytes, a Readable or an AsyncIterable
@@ -65,6 +119,10 @@ export interface GuestfsMethods {
    */
   tgzIn(tarball: FileInput, directory: string, options?: CallOptions): Promise<void>;
   /**
+   * Pack a directory into a gzip-compressed tar archive.
+   *
+   * As `tar_out` with `compress: "gzip"`.
+   *
    * `tgz_out` of the API, since 1.0.3. Can be cancelled.
    *
    * @param directory - absolute path in the guest
@@ -73,6 +131,10 @@ export interface GuestfsMethods {
    */
   tgzOut(directory: string, tarball: FileOutput, options?: CallOptions): Promise<void>;
   /**
+   * Unpack an xz-compressed tar archive into a directory.
+   *
+   * As `tar_in` with `compress: "xz"`.
+   *
    * `txz_in` of the API, since 1.3.2. Feature group `xz`. Can be cancelled.
    *
    * @param tarball - where the bytes come from: a path of the host, `-`, bytes, a Readable or an AsyncIterable
@@ -81,6 +143,10 @@ export interface GuestfsMethods {
    */
   txzIn(tarball: FileInput, directory: string, options?: CallOptions): Promise<void>;
   /**
+   * Pack a directory into an xz-compressed tar archive.
+   *
+   * As `tar_out` with `compress: "xz"`.
+   *
    * `txz_out` of the API, since 1.3.2. Feature group `xz`. Can be cancelled.
    *
    * @param directory - absolute path in the guest
@@ -856,18 +922,37 @@ export interface GuestfsMethods {
    */
   btrfsFsck(device: string, options?: { superblock?: number; repair?: boolean } & CallOptions): Promise<void>;
   /**
+   * Compute a checksum of a file.
+   *
+   * Returns the checksum of the content of a regular file, links followed. `csumtype` is `crc` (the CRC and
+   * number that cksum(1) prints first, in decimal), `md5`, `sha1`, `sha224`, `sha256`, `sha384` or `sha512` (in
+   * lower-case hexadecimal), or `gost` or `gost12`, which only an appliance has. Fails with EINVAL for another
+   * type and with EISDIR for a directory.
+   *
    * `checksum` of the API, since 1.0.2.
    *
    * @param path - absolute path in the guest
    */
   checksum(csumtype: string, path: string, options?: CallOptions): Promise<string>;
   /**
+   * Compute a checksum of a block device.
+   *
+   * Returns the checksum of the whole content of a block device; types and result as with `checksum`. Zeroes
+   * count, so that a large empty device takes its time.
+   *
    * `checksum_device` of the API, since 1.3.2.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   checksumDevice(csumtype: string, device: string, options?: CallOptions): Promise<string>;
   /**
+   * Write checksums of all files below a directory.
+   *
+   * Writes a line for each regular file below `directory` to `sumsfile`, in no particular order: checksum, two
+   * spaces and the name beginning with `./`, as md5sum(1) and its kin do and as they can check it; for `crc`
+   * checksum, size and name, as cksum(1). Types as with `checksum`. A name with a backslash or a line end in it
+   * is escaped, and its line begins with a backslash.
+   *
    * `checksums_out` of the API, since 1.3.7. Can be cancelled.
    *
    * @param directory - absolute path in the guest
@@ -1225,18 +1310,37 @@ export interface GuestfsMethods {
    */
   internalParseMountable(mountable: string, options?: CallOptions): Promise<structs.InternalMountable>;
   /**
+   * List a directory with inode numbers and types.
+   *
+   * Returns the entries of a directory, `.` and `..` among them, in the order they are stored. Each has the
+   * inode number that the directory gives, which differs from the file's own where something is mounted on it,
+   * and a letter for the type: `b` block device, `c` character device, `d` directory, `f` FIFO, `l` symbolic
+   * link, `r` regular file, `s` socket, `u` not told by the filesystem, `?` unknown.
+   *
    * `readdir` of the API, since 1.0.55. Sends progress events. Can be cancelled.
    *
    * @param dir - absolute path in the guest
    */
   readdir(dir: string, options?: CallOptions): Promise<structs.Dirent[]>;
   /**
+   * List everything below a directory.
+   *
+   * Returns the paths of all files and directories below `directory`, sorted by their bytes, relative to it and
+   * without a leading slash; the directory itself is not among them. Symbolic links are listed and not followed:
+   * if `directory` itself is a link to a directory, the list is empty. Fails with ENOTDIR if it is no directory.
+   * For directories that hold very much, `find0` streams.
+   *
    * `find` of the API, since 1.0.27.
    *
    * @param directory - absolute path in the guest
    */
   find(directory: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Read the targets of several symbolic links in a directory.
+   *
+   * Returns the targets of the symbolic links `names` in the directory `path`, in the same order. A name that
+   * does not exist or is no symbolic link has an empty string. Names must not contain slashes.
+   *
    * `readlinklist` of the API, since 1.0.77.
    *
    * @param path - absolute path in the guest
@@ -1244,18 +1348,36 @@ export interface GuestfsMethods {
    */
   readlinklist(path: string, names: readonly string[], options?: CallOptions): Promise<string[]>;
   /**
+   * List the names in a directory.
+   *
+   * Returns the names in a directory, without `.` and `..`, sorted by their bytes. Hidden files are among them.
+   *
    * `ls` of the API, since 0.0.4.
    *
    * @param directory - absolute path in the guest
    */
   ls(directory: string, options?: CallOptions): Promise<string[]>;
   /**
+   * List a directory as ls -la shows it.
+   *
+   * Returns what `ls -la` prints for a directory or a file, for people to read: type and permissions, links,
+   * owner and group as numbers, size or device numbers, time in UTC and name, after a line with the space that
+   * all take together in KiB. A `+` after the permissions marks an ACL, a `.` an SELinux label. Programs should
+   * use `ls`, `readdir` or `lstatnslist`.
+   *
    * `ll` of the API, since 0.0.4.
    *
    * @param directory - absolute path in the guest
    */
   ll(directory: string, options?: CallOptions): Promise<string>;
   /**
+   * List the paths that match a shell pattern.
+   *
+   * Returns the paths that match `pattern`, which must be absolute: `*` and `?` (which do not match a leading
+   * dot or a slash), `[...]`, and `{a,b}` for alternatives; a backslash takes the special meaning from a
+   * character. The paths of each alternative are sorted by their bytes. If nothing matches, the list is empty.
+   * Directories, and symbolic links to directories, have a slash at the end unless `directoryslash` is false.
+   *
    * `glob_expand` of the API, since 1.0.50.
    *
    * @param pattern - absolute path in the guest
@@ -1264,18 +1386,34 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.globExpand}. */
   globExpandOpts(pattern: string, options?: { directoryslash?: boolean } & CallOptions): Promise<string[]>;
   /**
+   * Tell the canonical path of a file.
+   *
+   * Returns the absolute path of a file with every symbolic link, `.` and `..` resolved, within the guest. Fails
+   * with ENOENT if the file does not exist and with ELOOP if links go in a circle.
+   *
    * `realpath` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
    */
   realpath(path: string, options?: CallOptions): Promise<string>;
   /**
+   * Read the target of a symbolic link.
+   *
+   * Returns the target of a symbolic link as it is stored. It may not exist, or may be meant relative to the
+   * directory of the link. Fails with EINVAL if the file is no symbolic link.
+   *
    * `readlink` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
    */
   readlink(path: string, options?: CallOptions): Promise<string>;
   /**
+   * Stream everything below a directory.
+   *
+   * Writes the paths of all files and directories below `directory` to `files`, each followed by a NUL byte, in
+   * the order they are stored; otherwise as `find`. Nothing is held in memory, so that it suits directories of
+   * any size.
+   *
    * `find0` of the API, since 1.0.74. Can be cancelled.
    *
    * @param directory - absolute path in the guest
@@ -1283,12 +1421,24 @@ export interface GuestfsMethods {
    */
   find0(directory: string, files: FileOutput, options?: CallOptions): Promise<void>;
   /**
+   * Find the spelling of a path that differs in case.
+   *
+   * Returns the path as it is spelled on disk when the case of letters in `path` may be wrong, as with paths
+   * from a Windows guest. Each name that exists as given is taken, else the first in its directory that differs
+   * in case only. The last name may be missing, as for a file that is to be made, and is then returned as given;
+   * a missing directory fails with ENOENT. No slash is left at the end. The filesystem need not be one of
+   * Windows.
+   *
    * `case_sensitive_path` of the API, since 1.0.75.
    *
    * @param path - absolute path in the guest
    */
   caseSensitivePath(path: string, options?: CallOptions): Promise<string>;
   /**
+   * Read the targets of several symbolic links in a directory.
+   *
+   * Does the work of `readlinklist` in the daemon, for as many names as fit into one message.
+   *
    * `internal_readlinklist` of the API, since 1.19.32.
    *
    * @param path - absolute path in the guest
@@ -1296,6 +1446,11 @@ export interface GuestfsMethods {
    */
   internalReadlinklist(path: string, names: readonly string[], options?: CallOptions): Promise<string[]>;
   /**
+   * Stream the names in a directory.
+   *
+   * Writes the names in a directory to `filenames`, each followed by a NUL byte, without `.` and `..`, in the
+   * order they are stored. Nothing is held in memory.
+   *
    * `ls0` of the API, since 1.19.32.
    *
    * @param dir - absolute path in the guest
@@ -1303,6 +1458,10 @@ export interface GuestfsMethods {
    */
   ls0(dir: string, filenames: FileOutput, options?: CallOptions): Promise<void>;
   /**
+   * Stream the entries of a directory.
+   *
+   * Does the work of `readdir` in the daemon: writes structures of type `dirent` in XDR, one after the other.
+   *
    * `internal_readdir` of the API, since 1.48.2.
    *
    * @param dir - absolute path in the guest
@@ -1310,6 +1469,10 @@ export interface GuestfsMethods {
    */
   internalReaddir(dir: string, filename: FileOutput, options?: CallOptions): Promise<void>;
   /**
+   * List a directory as ls -laZ shows it.
+   *
+   * As `ll`, with a column for the SELinux label, `?` where there is none. Programs should use `lgetxattrs`.
+   *
    * `llz` of the API, since 1.17.6.
    *
    * @param directory - absolute path in the guest
@@ -2156,12 +2319,25 @@ export interface GuestfsMethods {
    */
   diskCreate(filename: string, format: string, size: number, options?: { backingfile?: string; backingformat?: string; preallocation?: string; compat?: string; clustersize?: number } & CallOptions): Promise<void>;
   /**
+   * List the files in an initial RAM disk.
+   *
+   * Returns the names of all files in the initial RAM disk in the file `path`, as the archive stores them.
+   * Several cpio archives one after the other are read as one, the last of them may be compressed with gzip,
+   * bzip2, xz, lzma, lzop, lz4 or zstd, so that images with microcode in front work. Fails with EUCLEAN if the
+   * file is something else.
+   *
    * `initrd_list` of the API, since 1.0.54.
    *
    * @param path - absolute path in the guest
    */
   initrdList(path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Read a file out of an initial RAM disk.
+   *
+   * Returns the content of the file `filename` in the initial RAM disk `initrdpath`; forms as with
+   * `initrd_list`. A leading slash or `./` of the name does not matter, and symbolic links in the archive are
+   * followed. Fails with ENOENT if there is no such file and with EISDIR if it is a directory.
+   *
    * `initrd_cat` of the API, since 1.0.84.
    *
    * @param initrdpath - absolute path in the guest
@@ -4163,24 +4339,48 @@ export interface GuestfsMethods {
    */
   sfdiskM(device: string, lines: readonly string[], options?: CallOptions): Promise<void>;
   /**
+   * Read a file as text.
+   *
+   * Returns the content of a file as a string. Bytes that are not UTF-8 appear as U+DC80 to U+DCFF, one for
+   * each, so that nothing is lost; NUL characters are kept. For binary files use `read_file`, for parts `pread`,
+   * for files of more than half a gigabyte `download`: they fail here with EFBIG.
+   *
    * `cat` of the API, since 0.0.4.
    *
    * @param path - absolute path in the guest
    */
   cat(path: string, options?: CallOptions): Promise<string>;
   /**
+   * Read a file as bytes.
+   *
+   * Returns the content of a file as bytes, whatever they are. Fails with EISDIR for a directory and with EFBIG
+   * for a file of 2 GiB or more, which can be downloaded or read in parts.
+   *
    * `read_file` of the API, since 1.0.63.
    *
    * @param path - absolute path in the guest
    */
   readFile(path: string, options?: CallOptions): Promise<Uint8Array>;
   /**
+   * Read a text file as a list of lines.
+   *
+   * Returns the lines of a text file without their line ends, which are LF or CRLF. The last line counts whether
+   * it has a line end or not.
+   *
    * `read_lines` of the API, since 0.0.7.
    *
    * @param path - absolute path in the guest
    */
   readLines(path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Tell what kind of file something is.
+   *
+   * Returns a description in the words of file(1): of a regular file by its content, as in `ELF 64-bit LSB pie
+   * executable, x86-64, ...` or `ASCII text`; of compressed data what is inside and, in parentheses, what it is
+   * packed in. A directory, symbolic link, FIFO, socket or device node is named as such and a link is not
+   * followed. Of a device of the guest, its content is described: a filesystem, a partition table and so on.
+   * What is not recognised is `data`. The words are for people; they may change.
+   *
    * `file` of the API, since 1.9.1.
    *
    * @param path - device (text that begins with `/dev/`, or `{ device }`) or absolute path in the guest (or `{
@@ -4188,6 +4388,11 @@ export interface GuestfsMethods {
    */
   file(path: string | DeviceOrPath, options?: CallOptions): Promise<string>;
   /**
+   * Tell whether two files have the same content.
+   *
+   * Returns true if both files, links followed, have exactly the same content. Two paths to one and the same
+   * file are equal without being read. Fails if one of them does not exist or is a directory.
+   *
    * `equal` of the API, since 1.0.18.
    *
    * @param file1 - absolute path in the guest
@@ -4195,24 +4400,46 @@ export interface GuestfsMethods {
    */
   equal(file1: string, file2: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Read part of a file.
+   *
+   * Returns up to `count` bytes of a file from the byte `offset` on; fewer at the end of the file, and none
+   * beyond it. Fails with EINVAL if a number is negative.
+   *
    * `pread` of the API, since 1.0.77.
    *
    * @param path - absolute path in the guest
    */
   pread(path: string, count: number, offset: number, options?: CallOptions): Promise<Uint8Array>;
   /**
+   * Read part of a block device.
+   *
+   * Returns up to `count` bytes of a block device from the byte `offset` on; fewer at its end, and none beyond
+   * it. Fails with EINVAL if a number is negative.
+   *
    * `pread_device` of the API, since 1.5.21.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   preadDevice(device: string, count: number, offset: number, options?: CallOptions): Promise<Uint8Array>;
   /**
+   * Tell which processor architecture a file is for.
+   *
+   * Returns the architecture of a program, library, kernel or kernel module (which may be compressed), Windows
+   * program, or of the programs in an initial RAM disk: `x86_64`, `i386`, `aarch64`, `arm`, `ppc64le`, `ppc64`,
+   * `ppc`, `s390x`, `s390`, `riscv64`, `ia64`, `sparc64`, `sparc`, `loongarch64` and others. Symbolic links are
+   * followed. Fails with EINVAL if it cannot be told, as for scripts.
+   *
    * `file_architecture` of the API, since 1.5.3.
    *
    * @param filename - absolute path in the guest
    */
   fileArchitecture(filename: string, options?: CallOptions): Promise<string>;
   /**
+   * Tell what kind of file is inside a compressed one.
+   *
+   * Returns what `file` says of the decompressed content. `meth` says how it is compressed: `gzip`, `compress`
+   * or `bzip2`. `file` looks into compressed files by itself.
+   *
    * `zfile` of the API, since 1.0.59.
    *
    * @param path - absolute path in the guest
@@ -4795,6 +5022,12 @@ export interface GuestfsMethods {
    */
   internalFindInode(device: string, inode: number, filename: FileOutput, options?: CallOptions): Promise<void>;
   /**
+   * Get information about several files in a directory.
+   *
+   * Returns for each of `names` in the directory `path` what `lstatns` would, in the same order. A name that
+   * does not exist has -1 as `stIno` and zeroes otherwise. Much faster than one call for each file. Names must
+   * not contain slashes.
+   *
    * `lstatnslist` of the API, since 1.27.53.
    *
    * @param path - absolute path in the guest
@@ -4802,6 +5035,10 @@ export interface GuestfsMethods {
    */
   lstatnslist(path: string, names: readonly string[], options?: CallOptions): Promise<structs.Statns[]>;
   /**
+   * Get information about several files in a directory.
+   *
+   * As `lstatnslist`, with times in whole seconds.
+   *
    * `lstatlist` of the API, since 1.0.77.
    *
    * @param path - absolute path in the guest
@@ -4810,6 +5047,11 @@ export interface GuestfsMethods {
    */
   lstatlist(path: string, names: readonly string[], options?: CallOptions): Promise<structs.Stat[]>;
   /**
+   * Get information about a file.
+   *
+   * Returns type and permissions, owner, size, times and so on of a file as stat(2) does, following symbolic
+   * links, with times in whole seconds since 1970.
+   *
    * `stat` of the API, since 1.9.2.
    *
    * @param path - absolute path in the guest
@@ -4817,6 +5059,10 @@ export interface GuestfsMethods {
    */
   stat(path: string, options?: CallOptions): Promise<structs.Stat>;
   /**
+   * Get information about a file without following a link.
+   *
+   * As `stat`, but of a symbolic link itself.
+   *
    * `lstat` of the API, since 1.9.2.
    *
    * @param path - absolute path in the guest
@@ -4824,12 +5070,22 @@ export interface GuestfsMethods {
    */
   lstat(path: string, options?: CallOptions): Promise<structs.Stat>;
   /**
+   * Tell whether a file exists.
+   *
+   * Returns true if there is a file, directory or anything else at `path`. A symbolic link counts even if its
+   * target does not exist.
+   *
    * `exists` of the API, since 0.0.8.
    *
    * @param path - absolute path in the guest
    */
   exists(path: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Tell whether something is a regular file.
+   *
+   * Returns true if `path` is a regular file, and false if it is something else or does not exist. A symbolic
+   * link is none unless `followsymlinks` is set and its target is one.
+   *
    * `is_file` of the API, since 0.0.8.
    *
    * @param path - absolute path in the guest
@@ -4838,6 +5094,11 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.isFile}. */
   isFileOpts(path: string, options?: { followsymlinks?: boolean } & CallOptions): Promise<boolean>;
   /**
+   * Tell whether something is a directory.
+   *
+   * Returns true if `path` is a directory, and false if it is something else or does not exist. A symbolic link
+   * is none unless `followsymlinks` is set and its target is one.
+   *
    * `is_dir` of the API, since 0.0.8.
    *
    * @param path - absolute path in the guest
@@ -4846,32 +5107,62 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.isDir}. */
   isDirOpts(path: string, options?: { followsymlinks?: boolean } & CallOptions): Promise<boolean>;
   /**
+   * Get information about a mounted filesystem.
+   *
+   * Returns size and free space of the filesystem that holds `path`, as statvfs(3) does: `blocks`, `bfree` and
+   * `bavail` count units of `frsize` bytes, `files`, `ffree` and `favail` inodes. `fsid` is an opaque 64-bit
+   * value and a bigint. Bits of `flag`: 1 read-only, 4096 relatime and others of statvfs(3).
+   *
    * `statvfs` of the API, since 1.9.2.
    *
    * @param path - absolute path in the guest
    */
   statvfs(path: string, options?: CallOptions): Promise<structs.Statvfs>;
   /**
+   * Show the space on mounted filesystems.
+   *
+   * Returns a table of the mounted filesystems like that of df(1), for people to read, in units of 1024 bytes,
+   * with the mount points of the guest. Programs should use `statvfs`.
+   *
    * `df` of the API, since 1.0.54.
    */
   df(options?: CallOptions): Promise<string>;
   /**
+   * Show the space on mounted filesystems in readable units.
+   *
+   * As `df`, with sizes in powers of 1024 as in `3.1G`.
+   *
    * `df_h` of the API, since 1.0.54.
    */
   dfH(options?: CallOptions): Promise<string>;
   /**
+   * Estimate the space that files take up.
+   *
+   * Returns the space in units of 1024 bytes that `path` and, if it is a directory, everything below it take up
+   * on disk, as `du -s` does. That is less than the size for a file with holes, and more for many small ones. A
+   * file with several names counts once. A symbolic link counts itself.
+   *
    * `du` of the API, since 1.0.54. Sends progress events.
    *
    * @param path - absolute path in the guest
    */
   du(path: string, options?: CallOptions): Promise<number>;
   /**
+   * Tell the size of a file.
+   *
+   * Returns the size of a file in bytes, links followed. For a block device use `blockdev_getsize64`.
+   *
    * `filesize` of the API, since 1.0.82.
    *
    * @param file - absolute path in the guest
    */
   filesize(file: string, options?: CallOptions): Promise<number>;
   /**
+   * Tell whether something is a character device.
+   *
+   * Returns true if `path` is the node of a character device, and false if it is something else or does not
+   * exist. A symbolic link is none unless `followsymlinks` is set and its target is one.
+   *
    * `is_chardev` of the API, since 1.5.10.
    *
    * @param path - absolute path in the guest
@@ -4880,6 +5171,12 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.isChardev}. */
   isChardevOpts(path: string, options?: { followsymlinks?: boolean } & CallOptions): Promise<boolean>;
   /**
+   * Tell whether something is a block device.
+   *
+   * Returns true if `path` is the node of a block device in the guest's filesystem, and false if it is something
+   * else or does not exist. A symbolic link is none unless `followsymlinks` is set and its target is one. This
+   * has nothing to do with names like /dev/sda in other calls.
+   *
    * `is_blockdev` of the API, since 1.5.10.
    *
    * @param path - absolute path in the guest
@@ -4888,6 +5185,11 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.isBlockdev}. */
   isBlockdevOpts(path: string, options?: { followsymlinks?: boolean } & CallOptions): Promise<boolean>;
   /**
+   * Tell whether something is a FIFO.
+   *
+   * Returns true if `path` is a FIFO (named pipe), and false if it is something else or does not exist. A
+   * symbolic link is none unless `followsymlinks` is set and its target is one.
+   *
    * `is_fifo` of the API, since 1.5.10.
    *
    * @param path - absolute path in the guest
@@ -4896,12 +5198,21 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.isFifo}. */
   isFifoOpts(path: string, options?: { followsymlinks?: boolean } & CallOptions): Promise<boolean>;
   /**
+   * Tell whether something is a symbolic link.
+   *
+   * Returns true if `path` is a symbolic link, whether its target exists or not.
+   *
    * `is_symlink` of the API, since 1.5.10.
    *
    * @param path - absolute path in the guest
    */
   isSymlink(path: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Tell whether something is a socket.
+   *
+   * Returns true if `path` is a Unix domain socket, and false if it is something else or does not exist. A
+   * symbolic link is none unless `followsymlinks` is set and its target is one.
+   *
    * `is_socket` of the API, since 1.5.10.
    *
    * @param path - absolute path in the guest
@@ -4910,30 +5221,51 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.isSocket}. */
   isSocketOpts(path: string, options?: { followsymlinks?: boolean } & CallOptions): Promise<boolean>;
   /**
+   * Tell whether a file holds nothing but zeroes.
+   *
+   * Returns true if all bytes of a file are zero, or it is empty. Holes are not read.
+   *
    * `is_zero` of the API, since 1.11.8.
    *
    * @param path - absolute path in the guest
    */
   isZero(path: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Tell whether a block device holds nothing but zeroes.
+   *
+   * Returns true if all bytes of a block device are zero. Parts that the disk image does not hold are not read.
+   *
    * `is_zero_device` of the API, since 1.11.8.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   isZeroDevice(device: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Get information about a file.
+   *
+   * Returns type and permissions, owner, size, times with nanoseconds and so on of a file as stat(2) does,
+   * following symbolic links. `stBlocks` counts units of 512 bytes. The spare fields are 0.
+   *
    * `statns` of the API, since 1.27.53.
    *
    * @param path - absolute path in the guest
    */
   statns(path: string, options?: CallOptions): Promise<structs.Statns>;
   /**
+   * Get information about a file without following a link.
+   *
+   * As `statns`, but of a symbolic link itself.
+   *
    * `lstatns` of the API, since 1.27.53.
    *
    * @param path - absolute path in the guest
    */
   lstatns(path: string, options?: CallOptions): Promise<structs.Statns>;
   /**
+   * Get information about several files in a directory.
+   *
+   * Does the work of `lstatnslist` in the daemon, for as many names as fit into one message.
+   *
    * `internal_lstatnslist` of the API, since 1.27.53.
    *
    * @param path - absolute path in the guest
@@ -5058,48 +5390,86 @@ export interface GuestfsMethods {
    */
   mkswapU(uuid: string, device: string, options?: CallOptions): Promise<void>;
   /**
+   * Find the printable strings in a file.
+   *
+   * Returns the runs of four or more printable ASCII characters in a file, as strings(1) does. A run of more
+   * than 16 MiB comes in pieces.
+   *
    * `strings` of the API, since 1.0.22.
    *
    * @param path - absolute path in the guest
    */
   strings(path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Find the printable strings of an encoding in a file.
+   *
+   * Returns the runs of four or more printable characters in a file. `encoding` is that of strings(1): `s`
+   * 7-bit, `S` 8-bit, `b` and `l` 16-bit big- and little-endian, `B` and `L` 32-bit big- and little-endian. Only
+   * characters that one byte can hold are found in the wider ones. Fails with EINVAL for another letter.
+   *
    * `strings_e` of the API, since 1.0.22.
    *
    * @param path - absolute path in the guest
    */
   stringsE(encoding: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Show a file in hexadecimal.
+   *
+   * Returns what `hexdump -C` prints for a file: offset, 16 bytes in hexadecimal, the same as text; lines that
+   * repeat the one before are a single `*`.
+   *
    * `hexdump` of the API, since 1.0.22.
    *
    * @param path - absolute path in the guest
    */
   hexdump(path: string, options?: CallOptions): Promise<string>;
   /**
+   * Count the lines of a file.
+   *
+   * Returns the number of line ends in a file, so that a last line without one does not count.
+   *
    * `wc_l` of the API, since 1.0.54.
    *
    * @param path - absolute path in the guest
    */
   wcL(path: string, options?: CallOptions): Promise<number>;
   /**
+   * Count the words of a file.
+   *
+   * Returns the number of words in a file: runs of characters between white space of which at least one is
+   * printable ASCII, as wc(1) counts in the C locale.
+   *
    * `wc_w` of the API, since 1.0.54.
    *
    * @param path - absolute path in the guest
    */
   wcW(path: string, options?: CallOptions): Promise<number>;
   /**
+   * Count the bytes of a file.
+   *
+   * Returns the number of bytes in a file.
+   *
    * `wc_c` of the API, since 1.0.54.
    *
    * @param path - absolute path in the guest
    */
   wcC(path: string, options?: CallOptions): Promise<number>;
   /**
+   * Read the first ten lines of a file.
+   *
+   * Returns up to ten lines from the beginning of a file, without their line ends.
+   *
    * `head` of the API, since 1.0.54.
    *
    * @param path - absolute path in the guest
    */
   head(path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Read the first lines of a file.
+   *
+   * Returns up to `nrlines` lines from the beginning of a file, without their line ends. If the number is
+   * negative, returns all lines but that many at the end; if it is zero, none.
+   *
    * `head_n` of the API, since 1.0.54.
    *
    * @param nrlines - number of lines
@@ -5107,12 +5477,21 @@ export interface GuestfsMethods {
    */
   headN(nrlines: number, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Read the last ten lines of a file.
+   *
+   * Returns up to ten lines from the end of a file, without their line ends.
+   *
    * `tail` of the API, since 1.0.54.
    *
    * @param path - absolute path in the guest
    */
   tail(path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Read the last lines of a file.
+   *
+   * Returns up to `nrlines` lines from the end of a file, without their line ends. If the number is negative,
+   * returns all lines from that one on, counting from 1; if it is zero, none. Only the end of the file is read.
+   *
    * `tail_n` of the API, since 1.0.54.
    *
    * @param nrlines - number of lines
@@ -5120,6 +5499,19 @@ export interface GuestfsMethods {
    */
   tailN(nrlines: number, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a file for lines that match a pattern.
+   *
+   * Returns the lines of a file that match the regular expression `regex`, as grep(1) prints them in the C
+   * locale: basic syntax, with `extended` extended syntax, with `fixed` no syntax but the very text; `extended`
+   * and `fixed` together fail with EINVAL. With `insensitive` the case of ASCII letters does not matter. With
+   * `compressed` a file compressed with gzip, bzip2, xz, zstd, lz4, lzop or compress is searched decompressed;
+   * others as they are.
+   *
+   * Like grep it takes a file with NUL bytes for a binary one and returns no lines from the part where the first
+   * one is. Nothing that matches is an empty list. Time is proportional to the size of the file, whatever the
+   * pattern, unless it has back references: then a line that takes too long fails with ETIMEDOUT. Lines are
+   * limited to 64 MiB.
+   *
    * `grep` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5128,6 +5520,10 @@ export interface GuestfsMethods {
   /** The same as {@link GuestfsMethods.grep}. */
   grepOpts(regex: string, path: string, options?: { extended?: boolean; fixed?: boolean; insensitive?: boolean; compressed?: boolean } & CallOptions): Promise<string[]>;
   /**
+   * Search a file for lines that match an extended pattern.
+   *
+   * As `grep` with `extended`.
+   *
    * `egrep` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5135,6 +5531,10 @@ export interface GuestfsMethods {
    */
   egrep(regex: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a file for lines that contain a text.
+   *
+   * As `grep` with `fixed`.
+   *
    * `fgrep` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5142,6 +5542,10 @@ export interface GuestfsMethods {
    */
   fgrep(pattern: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a file for lines that match a pattern in any case.
+   *
+   * As `grep` with `insensitive`.
+   *
    * `grepi` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5149,6 +5553,10 @@ export interface GuestfsMethods {
    */
   grepi(regex: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a file for lines that match an extended pattern in any case.
+   *
+   * As `grep` with `extended` and `insensitive`.
+   *
    * `egrepi` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5156,6 +5564,10 @@ export interface GuestfsMethods {
    */
   egrepi(regex: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a file for lines that contain a text in any case.
+   *
+   * As `grep` with `fixed` and `insensitive`.
+   *
    * `fgrepi` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5163,6 +5575,10 @@ export interface GuestfsMethods {
    */
   fgrepi(pattern: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a compressed file for lines that match a pattern.
+   *
+   * As `grep` with `compressed`.
+   *
    * `zgrep` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5170,6 +5586,10 @@ export interface GuestfsMethods {
    */
   zgrep(regex: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a compressed file for lines that match an extended pattern.
+   *
+   * As `grep` with `extended` and `compressed`.
+   *
    * `zegrep` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5177,6 +5597,10 @@ export interface GuestfsMethods {
    */
   zegrep(regex: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a compressed file for lines that contain a text.
+   *
+   * As `grep` with `fixed` and `compressed`.
+   *
    * `zfgrep` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5184,6 +5608,10 @@ export interface GuestfsMethods {
    */
   zfgrep(pattern: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a compressed file for lines that match a pattern in any case.
+   *
+   * As `grep` with `insensitive` and `compressed`.
+   *
    * `zgrepi` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5191,6 +5619,10 @@ export interface GuestfsMethods {
    */
   zgrepi(regex: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a compressed file for lines that match an extended pattern in any case.
+   *
+   * As `grep` with `extended`, `insensitive` and `compressed`.
+   *
    * `zegrepi` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5198,6 +5630,10 @@ export interface GuestfsMethods {
    */
   zegrepi(regex: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Search a compressed file for lines that contain a text in any case.
+   *
+   * As `grep` with `fixed`, `insensitive` and `compressed`.
+   *
    * `zfgrepi` of the API, since 1.0.66.
    *
    * @param path - absolute path in the guest
@@ -5205,6 +5641,11 @@ export interface GuestfsMethods {
    */
   zfgrepi(pattern: string, path: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Copy a file of the host into the guest.
+   *
+   * Copies `filename` into the file or block device `remotefilename` of the guest. A file is made or replaced;
+   * of a device the beginning is overwritten, and data that do not fit fail with ENOSPC.
+   *
    * `upload` of the API, since 1.0.2. Sends progress events. Can be cancelled.
    *
    * @param filename - where the bytes come from: a path of the host, `-`, bytes, a Readable or an AsyncIterable
@@ -5213,6 +5654,11 @@ export interface GuestfsMethods {
    */
   upload(filename: FileInput, remotefilename: string | DeviceOrPath, options?: CallOptions): Promise<void>;
   /**
+   * Copy a file or device of the guest to the host.
+   *
+   * Copies the content of `remotefilename`, a regular file (links followed) or a block device, to `filename`.
+   * Fails with EISDIR for a directory. Progress is reported in bytes.
+   *
    * `download` of the API, since 1.0.2. Sends progress events. Can be cancelled.
    *
    * @param remotefilename - device (text that begins with `/dev/`, or `{ device }`) or absolute path in the
@@ -5221,6 +5667,12 @@ export interface GuestfsMethods {
    */
   download(remotefilename: string | DeviceOrPath, filename: FileOutput, options?: CallOptions): Promise<void>;
   /**
+   * Copy a file of the host into a part of a file or device.
+   *
+   * Copies `filename` into the file or block device `remotefilename` of the guest from the byte `offset` on,
+   * leaving what is before and after as it is. A file is made if it does not exist; there may be a hole before
+   * the offset. Fails with EINVAL if the offset is negative.
+   *
    * `upload_offset` of the API, since 1.5.17. Sends progress events. Can be cancelled.
    *
    * @param filename - where the bytes come from: a path of the host, `-`, bytes, a Readable or an AsyncIterable
@@ -5229,6 +5681,11 @@ export interface GuestfsMethods {
    */
   uploadOffset(filename: FileInput, remotefilename: string | DeviceOrPath, offset: number, options?: CallOptions): Promise<void>;
   /**
+   * Copy a part of a file or device of the guest to the host.
+   *
+   * Copies up to `size` bytes of the file or block device `remotefilename` from the byte `offset` on to
+   * `filename`; fewer if it ends before, and none beyond its end. Fails with EINVAL if a number is negative.
+   *
    * `download_offset` of the API, since 1.5.17. Sends progress events. Can be cancelled.
    *
    * @param remotefilename - device (text that begins with `/dev/`, or `{ device }`) or absolute path in the
@@ -5718,6 +6175,13 @@ export interface GuestfsMethods {
    */
   writeFile(path: string, content: string, size: number, options?: CallOptions): Promise<void>;
   /**
+   * Get the extended attributes of several files in a directory.
+   *
+   * Returns the extended attributes of the files `names` in the directory `path`, one list after the other. Each
+   * list begins with an entry without a name, whose value is the number of attributes in decimal digits and a
+   * NUL byte; it is empty for a file that does not exist. Much faster than one call for each file. Names must
+   * not contain slashes.
+   *
    * `lxattrlist` of the API, since 1.0.77. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
@@ -5725,42 +6189,73 @@ export interface GuestfsMethods {
    */
   lxattrlist(path: string, names: readonly string[], options?: CallOptions): Promise<structs.Xattr[]>;
   /**
+   * Get all extended attributes of a file.
+   *
+   * Returns names and values of all extended attributes of a file, links followed, sorted by name. POSIX ACLs,
+   * SELinux labels and file capabilities are among them in their binary form.
+   *
    * `getxattrs` of the API, since 1.0.59. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
    */
   getxattrs(path: string, options?: CallOptions): Promise<structs.Xattr[]>;
   /**
+   * Get all extended attributes of a file without following a link.
+   *
+   * As `getxattrs`, but of a symbolic link itself.
+   *
    * `lgetxattrs` of the API, since 1.0.59. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
    */
   lgetxattrs(path: string, options?: CallOptions): Promise<structs.Xattr[]>;
   /**
+   * Set an extended attribute of a file.
+   *
+   * Sets the extended attribute `xattr` of a file, links followed, to the first `vallen` bytes of `val`. The
+   * name has its namespace in front, as in `user.comment`.
+   *
    * `setxattr` of the API, since 1.0.59. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
    */
   setxattr(xattr: string, val: string, vallen: number, path: string, options?: CallOptions): Promise<void>;
   /**
+   * Set an extended attribute of a file without following a link.
+   *
+   * As `setxattr`, but of a symbolic link itself.
+   *
    * `lsetxattr` of the API, since 1.0.59. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
    */
   lsetxattr(xattr: string, val: string, vallen: number, path: string, options?: CallOptions): Promise<void>;
   /**
+   * Remove an extended attribute of a file.
+   *
+   * Removes the extended attribute `xattr` of a file, links followed. Fails with ENODATA if the file does not
+   * have it.
+   *
    * `removexattr` of the API, since 1.0.59. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
    */
   removexattr(xattr: string, path: string, options?: CallOptions): Promise<void>;
   /**
+   * Remove an extended attribute of a file without following a link.
+   *
+   * As `removexattr`, but of a symbolic link itself.
+   *
    * `lremovexattr` of the API, since 1.0.59. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
    */
   lremovexattr(xattr: string, path: string, options?: CallOptions): Promise<void>;
   /**
+   * Get the extended attributes of several files in a directory.
+   *
+   * Does the work of `lxattrlist` in the daemon, for as many names as fit into one message.
+   *
    * `internal_lxattrlist` of the API, since 1.19.32. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
@@ -5768,42 +6263,76 @@ export interface GuestfsMethods {
    */
   internalLxattrlist(path: string, names: readonly string[], options?: CallOptions): Promise<structs.Xattr[]>;
   /**
+   * Get an extended attribute of a file.
+   *
+   * Returns the value of the extended attribute `name` of a file, links followed. The name has its namespace in
+   * front, as in `security.selinux`. Fails with ENODATA if the file does not have it.
+   *
    * `getxattr` of the API, since 1.7.24. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
    */
   getxattr(path: string, name: string, options?: CallOptions): Promise<Uint8Array>;
   /**
+   * Get an extended attribute of a file without following a link.
+   *
+   * As `getxattr`, but of a symbolic link itself.
+   *
    * `lgetxattr` of the API, since 1.7.24. Feature group `linuxxattrs`.
    *
    * @param path - absolute path in the guest
    */
   lgetxattr(path: string, name: string, options?: CallOptions): Promise<Uint8Array>;
   /**
+   * Get the POSIX ACL of a file.
+   *
+   * Returns the ACL of a file as text, a line an entry, as in `user:1000:rw-`, with numeric ids. `acltype` is
+   * `access` or `default`. A file without an ACL has the entries that its permissions stand for; a directory
+   * without a default ACL has an empty string, and anything else fails with EACCES.
+   *
    * `acl_get_file` of the API, since 1.19.63. Feature group `acl`.
    *
    * @param path - absolute path in the guest
    */
   aclGetFile(path: string, acltype: string, options?: CallOptions): Promise<string>;
   /**
+   * Set the POSIX ACL of a file.
+   *
+   * Sets the ACL of type `acltype` (`access` or `default`) of a file from text, in the long form of acl_get_file
+   * or in the short form as in `u::rw-,g::r--,o::r--`. The text must have entries for owner, group and others,
+   * and a mask if it has any other.
+   *
    * `acl_set_file` of the API, since 1.19.63. Feature group `acl`.
    *
    * @param path - absolute path in the guest
    */
   aclSetFile(path: string, acltype: string, acl: string, options?: CallOptions): Promise<void>;
   /**
+   * Remove the default POSIX ACL of a directory.
+   *
+   * Removes the default ACL of a directory; it is no error if there is none.
+   *
    * `acl_delete_def_file` of the API, since 1.19.63. Feature group `acl`.
    *
    * @param dir - absolute path in the guest
    */
   aclDeleteDefFile(dir: string, options?: CallOptions): Promise<void>;
   /**
+   * Get the capabilities of a file.
+   *
+   * Returns the Linux capabilities that a program gets when it is run, in the text form of cap_from_text(3), as
+   * in `cap_net_admin,cap_net_raw=ep`. The string is empty if the file has none.
+   *
    * `cap_get_file` of the API, since 1.19.63. Feature group `linuxcaps`.
    *
    * @param path - absolute path in the guest
    */
   capGetFile(path: string, options?: CallOptions): Promise<string>;
   /**
+   * Set the capabilities of a file.
+   *
+   * Sets the Linux capabilities of a file from the text form of cap_from_text(3).
+   *
    * `cap_set_file` of the API, since 1.19.63. Feature group `linuxcaps`.
    *
    * @param path - absolute path in the guest
