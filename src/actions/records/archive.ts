@@ -20,8 +20,9 @@ export const archiveActions = [
     ret: { type: 'void' },
     methodAliases: ['tar_in_opts'],
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'unpack a tar archive into a directory',
+    description:
+      'Unpacks `tarfile`, a tar archive in any of the usual formats, into `directory`, which must exist. `compress` says how the archive is compressed: `compress`, `gzip`, `bzip2`, `xz`, `lzma`, `lzop` or `zstd`; without it the archive is plain. With `xattrs`, `selinux` or `acls`, extended attributes, SELinux labels or POSIX ACLs that are in the archive are restored. Normally a directory in the archive replaces a symbolic link to a directory of that name; with `keepdirlink` the link stays and is followed. Fails with ENOTDIR if `directory` is none.',
   },
   {
     name: 'tar_out',
@@ -43,8 +44,9 @@ export const archiveActions = [
     ret: { type: 'void' },
     methodAliases: ['tar_out_opts'],
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'pack a directory into a tar archive',
+    description:
+      "Writes everything below `directory` to `tarfile` as a tar archive. Names begin with `./`, files are in the order that the directories hold them, further names of one file are hard links in the archive, and sockets are left out. Holes are written as zeroes.\n\n`compress` compresses the archive on the way: `compress`, `gzip`, `bzip2`, `xz`, `lzma`, `lzop` or `zstd`. Owners have their number and, unless `numericowner` is set, the name that the guest's /etc/passwd and /etc/group give them. `excludes` is a list of shell patterns; a file whose name matches one, whole or from any slash on, is left out, and a directory with all that is in it. `xattrs`, `selinux` and `acls` add extended attributes, SELinux labels and POSIX ACLs; the archive is then in pax format, else in that of GNU tar. Fails with ENOTDIR if `directory` is no directory, and with ENOTSUP if the host lacks a compressor that is needed.",
   },
   {
     name: 'base64_in',
@@ -58,8 +60,9 @@ export const archiveActions = [
     optargs: [],
     ret: { type: 'void' },
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'decode base64 text into a file',
+    description:
+      'Reads base64 text and writes the bytes that it stands for to `filename` in the guest, which is made or replaced. Fails with EINVAL where the text is not base64.',
   },
   {
     name: 'base64_out',
@@ -73,8 +76,8 @@ export const archiveActions = [
     optargs: [],
     ret: { type: 'void' },
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'write a file as base64 text',
+    description: 'Writes the content of `filename` as base64 text (RFC 4648) in lines of 76 characters.',
   },
   {
     name: 'compress_out',
@@ -89,8 +92,9 @@ export const archiveActions = [
     optargs: [{ type: 'Int', name: 'level' }],
     ret: { type: 'void' },
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'write a file compressed',
+    description:
+      'Compresses the content of `file` and writes it to `zfile`. `ctype` is one of `compress`, `gzip`, `bzip2`, `xz`, `lzma`, `lzop` and `zstd`. `level` is that of the compressor, for most types 1 (fast) to 9 (small); a type without levels, or a level that it does not have, fails with EINVAL. Types other than gzip and compress run a program of the host and fail with ENOTSUP if it is not installed.',
   },
   {
     name: 'compress_device_out',
@@ -105,8 +109,9 @@ export const archiveActions = [
     optargs: [{ type: 'Int', name: 'level' }],
     ret: { type: 'void' },
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'write a block device compressed',
+    description:
+      'Compresses the content of a block device and writes it to `zdevice`; otherwise as `compress_out`.',
   },
   {
     name: 'cpio_out',
@@ -120,8 +125,9 @@ export const archiveActions = [
     optargs: [{ type: 'String', name: 'format' }],
     ret: { type: 'void' },
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'pack a directory into a cpio archive',
+    description:
+      'Writes everything below `directory` to `cpiofile` as a cpio archive; the directory itself is in it as `.`, names of the rest have no leading slash. `format` is `newc` (the default) or `crc`, which is the same with a checksum for each file. The content of a file with several names is with the last of them. Fails with EFBIG for a file of 4 GiB or more, for which the format has no room.',
   },
   {
     name: 'tgz_in',
@@ -136,8 +142,8 @@ export const archiveActions = [
     ret: { type: 'void' },
     deprecatedBy: 'tar_in',
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'unpack a gzip-compressed tar archive into a directory',
+    description: 'As `tar_in` with `compress: "gzip"`.',
   },
   {
     name: 'tgz_out',
@@ -152,8 +158,8 @@ export const archiveActions = [
     ret: { type: 'void' },
     deprecatedBy: 'tar_out',
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'pack a directory into a gzip-compressed tar archive',
+    description: 'As `tar_out` with `compress: "gzip"`.',
   },
   {
     name: 'txz_in',
@@ -169,8 +175,8 @@ export const archiveActions = [
     group: 'xz',
     deprecatedBy: 'tar_in',
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'unpack an xz-compressed tar archive into a directory',
+    description: 'As `tar_in` with `compress: "xz"`.',
   },
   {
     name: 'txz_out',
@@ -186,7 +192,7 @@ export const archiveActions = [
     group: 'xz',
     deprecatedBy: 'tar_out',
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'pack a directory into an xz-compressed tar archive',
+    description: 'As `tar_out` with `compress: "xz"`.',
   },
 ] as const satisfies readonly ActionRecord[];

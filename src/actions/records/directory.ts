@@ -11,8 +11,9 @@ export const directoryActions = [
     ret: { type: 'StructList', of: 'dirent', name: 'entries' },
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'list a directory with inode numbers and types',
+    description:
+      "Returns the entries of a directory, `.` and `..` among them, in the order they are stored. Each has the inode number that the directory gives, which differs from the file's own where something is mounted on it, and a letter for the type: `b` block device, `c` character device, `d` directory, `f` FIFO, `l` symbolic link, `r` regular file, `s` socket, `u` not told by the filesystem, `?` unknown.",
   },
   {
     name: 'find',
@@ -22,8 +23,9 @@ export const directoryActions = [
     args: [{ type: 'Pathname', name: 'directory' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'names' },
-    summary: '',
-    description: '',
+    summary: 'list everything below a directory',
+    description:
+      'Returns the paths of all files and directories below `directory`, sorted by their bytes, relative to it and without a leading slash; the directory itself is not among them. Symbolic links are listed and not followed: if `directory` itself is a link to a directory, the list is empty. Fails with ENOTDIR if it is no directory. For directories that hold very much, `find0` streams.',
   },
   {
     name: 'readlinklist',
@@ -36,8 +38,9 @@ export const directoryActions = [
     ],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'links' },
-    summary: '',
-    description: '',
+    summary: 'read the targets of several symbolic links in a directory',
+    description:
+      'Returns the targets of the symbolic links `names` in the directory `path`, in the same order. A name that does not exist or is no symbolic link has an empty string. Names must not contain slashes.',
   },
   {
     name: 'ls',
@@ -47,8 +50,9 @@ export const directoryActions = [
     args: [{ type: 'Pathname', name: 'directory' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'listing' },
-    summary: '',
-    description: '',
+    summary: 'list the names in a directory',
+    description:
+      'Returns the names in a directory, without `.` and `..`, sorted by their bytes. Hidden files are among them.',
   },
   {
     name: 'll',
@@ -58,8 +62,9 @@ export const directoryActions = [
     args: [{ type: 'Pathname', name: 'directory' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'listing' },
-    summary: '',
-    description: '',
+    summary: 'list a directory as ls -la shows it',
+    description:
+      'Returns what `ls -la` prints for a directory or a file, for people to read: type and permissions, links, owner and group as numbers, size or device numbers, time in UTC and name, after a line with the space that all take together in KiB. A `+` after the permissions marks an ACL, a `.` an SELinux label. Programs should use `ls`, `readdir` or `lstatnslist`.',
   },
   {
     name: 'glob_expand',
@@ -70,8 +75,9 @@ export const directoryActions = [
     optargs: [{ type: 'Bool', name: 'directoryslash' }],
     ret: { type: 'StringList', of: 'String', name: 'paths' },
     methodAliases: ['glob_expand_opts'],
-    summary: '',
-    description: '',
+    summary: 'list the paths that match a shell pattern',
+    description:
+      'Returns the paths that match `pattern`, which must be absolute: `*` and `?` (which do not match a leading dot or a slash), `[...]`, and `{a,b}` for alternatives; a backslash takes the special meaning from a character. The paths of each alternative are sorted by their bytes. If nothing matches, the list is empty. Directories, and symbolic links to directories, have a slash at the end unless `directoryslash` is false.',
   },
   {
     name: 'realpath',
@@ -81,8 +87,9 @@ export const directoryActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'rpath' },
-    summary: '',
-    description: '',
+    summary: 'tell the canonical path of a file',
+    description:
+      'Returns the absolute path of a file with every symbolic link, `.` and `..` resolved, within the guest. Fails with ENOENT if the file does not exist and with ELOOP if links go in a circle.',
   },
   {
     name: 'readlink',
@@ -92,8 +99,9 @@ export const directoryActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'link' },
-    summary: '',
-    description: '',
+    summary: 'read the target of a symbolic link',
+    description:
+      'Returns the target of a symbolic link as it is stored. It may not exist, or may be meant relative to the directory of the link. Fails with EINVAL if the file is no symbolic link.',
   },
   {
     name: 'find0',
@@ -107,8 +115,9 @@ export const directoryActions = [
     optargs: [],
     ret: { type: 'void' },
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'stream everything below a directory',
+    description:
+      'Writes the paths of all files and directories below `directory` to `files`, each followed by a NUL byte, in the order they are stored; otherwise as `find`. Nothing is held in memory, so that it suits directories of any size.',
   },
   {
     name: 'case_sensitive_path',
@@ -118,8 +127,9 @@ export const directoryActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'rpath' },
-    summary: '',
-    description: '',
+    summary: 'find the spelling of a path that differs in case',
+    description:
+      'Returns the path as it is spelled on disk when the case of letters in `path` may be wrong, as with paths from a Windows guest. Each name that exists as given is taken, else the first in its directory that differs in case only. The last name may be missing, as for a file that is to be made, and is then returned as given; a missing directory fails with ENOENT. No slash is left at the end. The filesystem need not be one of Windows.',
   },
   {
     name: 'internal_readlinklist',
@@ -133,8 +143,8 @@ export const directoryActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'links' },
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'read the targets of several symbolic links in a directory',
+    description: 'Does the work of `readlinklist` in the daemon, for as many names as fit into one message.',
   },
   {
     name: 'ls0',
@@ -147,8 +157,9 @@ export const directoryActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'stream the names in a directory',
+    description:
+      'Writes the names in a directory to `filenames`, each followed by a NUL byte, without `.` and `..`, in the order they are stored. Nothing is held in memory.',
   },
   {
     name: 'internal_readdir',
@@ -162,8 +173,9 @@ export const directoryActions = [
     optargs: [],
     ret: { type: 'void' },
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'stream the entries of a directory',
+    description:
+      'Does the work of `readdir` in the daemon: writes structures of type `dirent` in XDR, one after the other.',
   },
   {
     name: 'llz',
@@ -174,7 +186,8 @@ export const directoryActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'listing' },
     deprecatedBy: 'lgetxattrs',
-    summary: '',
-    description: '',
+    summary: 'list a directory as ls -laZ shows it',
+    description:
+      'As `ll`, with a column for the SELinux label, `?` where there is none. Programs should use `lgetxattrs`.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -9,8 +9,9 @@ export const readActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'content' },
-    summary: '',
-    description: '',
+    summary: 'read a file as text',
+    description:
+      'Returns the content of a file as a string. Bytes that are not UTF-8 appear as U+DC80 to U+DCFF, one for each, so that nothing is lost; NUL characters are kept. For binary files use `read_file`, for parts `pread`, for files of more than half a gigabyte `download`: they fail here with EFBIG.',
   },
   {
     name: 'read_file',
@@ -20,8 +21,9 @@ export const readActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'BufferOut', name: 'content' },
-    summary: '',
-    description: '',
+    summary: 'read a file as bytes',
+    description:
+      'Returns the content of a file as bytes, whatever they are. Fails with EISDIR for a directory and with EFBIG for a file of 2 GiB or more, which can be downloaded or read in parts.',
   },
   {
     name: 'read_lines',
@@ -31,8 +33,9 @@ export const readActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
-    summary: '',
-    description: '',
+    summary: 'read a text file as a list of lines',
+    description:
+      'Returns the lines of a text file without their line ends, which are LF or CRLF. The last line counts whether it has a line end or not.',
   },
   {
     name: 'file',
@@ -42,8 +45,9 @@ export const readActions = [
     args: [{ type: 'Dev_or_Path', name: 'path' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'description' },
-    summary: '',
-    description: '',
+    summary: 'tell what kind of file something is',
+    description:
+      'Returns a description in the words of file(1): of a regular file by its content, as in `ELF 64-bit LSB pie executable, x86-64, ...` or `ASCII text`; of compressed data what is inside and, in parentheses, what it is packed in. A directory, symbolic link, FIFO, socket or device node is named as such and a link is not followed. Of a device of the guest, its content is described: a filesystem, a partition table and so on. What is not recognised is `data`. The words are for people; they may change.',
   },
   {
     name: 'equal',
@@ -56,8 +60,9 @@ export const readActions = [
     ],
     optargs: [],
     ret: { type: 'Bool', name: 'equality' },
-    summary: '',
-    description: '',
+    summary: 'tell whether two files have the same content',
+    description:
+      'Returns true if both files, links followed, have exactly the same content. Two paths to one and the same file are equal without being read. Fails if one of them does not exist or is a directory.',
   },
   {
     name: 'pread',
@@ -71,8 +76,9 @@ export const readActions = [
     ],
     optargs: [],
     ret: { type: 'BufferOut', name: 'content' },
-    summary: '',
-    description: '',
+    summary: 'read part of a file',
+    description:
+      'Returns up to `count` bytes of a file from the byte `offset` on; fewer at the end of the file, and none beyond it. Fails with EINVAL if a number is negative.',
   },
   {
     name: 'pread_device',
@@ -86,8 +92,9 @@ export const readActions = [
     ],
     optargs: [],
     ret: { type: 'BufferOut', name: 'content' },
-    summary: '',
-    description: '',
+    summary: 'read part of a block device',
+    description:
+      'Returns up to `count` bytes of a block device from the byte `offset` on; fewer at its end, and none beyond it. Fails with EINVAL if a number is negative.',
   },
   {
     name: 'file_architecture',
@@ -97,8 +104,9 @@ export const readActions = [
     args: [{ type: 'Pathname', name: 'filename' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'arch' },
-    summary: '',
-    description: '',
+    summary: 'tell which processor architecture a file is for',
+    description:
+      'Returns the architecture of a program, library, kernel or kernel module (which may be compressed), Windows program, or of the programs in an initial RAM disk: `x86_64`, `i386`, `aarch64`, `arm`, `ppc64le`, `ppc64`, `ppc`, `s390x`, `s390`, `riscv64`, `ia64`, `sparc64`, `sparc`, `loongarch64` and others. Symbolic links are followed. Fails with EINVAL if it cannot be told, as for scripts.',
   },
   {
     name: 'zfile',
@@ -112,7 +120,8 @@ export const readActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'description' },
     deprecatedBy: 'file',
-    summary: '',
-    description: '',
+    summary: 'tell what kind of file is inside a compressed one',
+    description:
+      'Returns what `file` says of the decompressed content. `meth` says how it is compressed: `gzip`, `compress` or `bzip2`. `file` looks into compressed files by itself.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -12,8 +12,9 @@ export const statActions = [
     ],
     optargs: [],
     ret: { type: 'StructList', of: 'statns', name: 'statbufs' },
-    summary: '',
-    description: '',
+    summary: 'get information about several files in a directory',
+    description:
+      'Returns for each of `names` in the directory `path` what `lstatns` would, in the same order. A name that does not exist has -1 as `stIno` and zeroes otherwise. Much faster than one call for each file. Names must not contain slashes.',
   },
   {
     name: 'lstatlist',
@@ -27,8 +28,8 @@ export const statActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'stat', name: 'statbufs' },
     deprecatedBy: 'lstatnslist',
-    summary: '',
-    description: '',
+    summary: 'get information about several files in a directory',
+    description: 'As `lstatnslist`, with times in whole seconds.',
   },
   {
     name: 'stat',
@@ -39,8 +40,9 @@ export const statActions = [
     optargs: [],
     ret: { type: 'Struct', of: 'stat', name: 'statbuf' },
     deprecatedBy: 'statns',
-    summary: '',
-    description: '',
+    summary: 'get information about a file',
+    description:
+      'Returns type and permissions, owner, size, times and so on of a file as stat(2) does, following symbolic links, with times in whole seconds since 1970.',
   },
   {
     name: 'lstat',
@@ -51,8 +53,8 @@ export const statActions = [
     optargs: [],
     ret: { type: 'Struct', of: 'stat', name: 'statbuf' },
     deprecatedBy: 'lstatns',
-    summary: '',
-    description: '',
+    summary: 'get information about a file without following a link',
+    description: 'As `stat`, but of a symbolic link itself.',
   },
   {
     name: 'exists',
@@ -62,8 +64,9 @@ export const statActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'Bool', name: 'existsflag' },
-    summary: '',
-    description: '',
+    summary: 'tell whether a file exists',
+    description:
+      'Returns true if there is a file, directory or anything else at `path`. A symbolic link counts even if its target does not exist.',
   },
   {
     name: 'is_file',
@@ -74,8 +77,9 @@ export const statActions = [
     optargs: [{ type: 'Bool', name: 'followsymlinks' }],
     ret: { type: 'Bool', name: 'fileflag' },
     methodAliases: ['is_file_opts'],
-    summary: '',
-    description: '',
+    summary: 'tell whether something is a regular file',
+    description:
+      'Returns true if `path` is a regular file, and false if it is something else or does not exist. A symbolic link is none unless `followsymlinks` is set and its target is one.',
   },
   {
     name: 'is_dir',
@@ -86,8 +90,9 @@ export const statActions = [
     optargs: [{ type: 'Bool', name: 'followsymlinks' }],
     ret: { type: 'Bool', name: 'dirflag' },
     methodAliases: ['is_dir_opts'],
-    summary: '',
-    description: '',
+    summary: 'tell whether something is a directory',
+    description:
+      'Returns true if `path` is a directory, and false if it is something else or does not exist. A symbolic link is none unless `followsymlinks` is set and its target is one.',
   },
   {
     name: 'statvfs',
@@ -97,8 +102,9 @@ export const statActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'Struct', of: 'statvfs', name: 'statbuf' },
-    summary: '',
-    description: '',
+    summary: 'get information about a mounted filesystem',
+    description:
+      'Returns size and free space of the filesystem that holds `path`, as statvfs(3) does: `blocks`, `bfree` and `bavail` count units of `frsize` bytes, `files`, `ffree` and `favail` inodes. `fsid` is an opaque 64-bit value and a bigint. Bits of `flag`: 1 read-only, 4096 relatime and others of statvfs(3).',
   },
   {
     name: 'df',
@@ -108,8 +114,9 @@ export const statActions = [
     args: [],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'output' },
-    summary: '',
-    description: '',
+    summary: 'show the space on mounted filesystems',
+    description:
+      'Returns a table of the mounted filesystems like that of df(1), for people to read, in units of 1024 bytes, with the mount points of the guest. Programs should use `statvfs`.',
   },
   {
     name: 'df_h',
@@ -119,8 +126,8 @@ export const statActions = [
     args: [],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'output' },
-    summary: '',
-    description: '',
+    summary: 'show the space on mounted filesystems in readable units',
+    description: 'As `df`, with sizes in powers of 1024 as in `3.1G`.',
   },
   {
     name: 'du',
@@ -131,8 +138,9 @@ export const statActions = [
     optargs: [],
     ret: { type: 'Int64', name: 'sizekb' },
     progress: true,
-    summary: '',
-    description: '',
+    summary: 'estimate the space that files take up',
+    description:
+      'Returns the space in units of 1024 bytes that `path` and, if it is a directory, everything below it take up on disk, as `du -s` does. That is less than the size for a file with holes, and more for many small ones. A file with several names counts once. A symbolic link counts itself.',
   },
   {
     name: 'filesize',
@@ -142,8 +150,9 @@ export const statActions = [
     args: [{ type: 'Pathname', name: 'file' }],
     optargs: [],
     ret: { type: 'Int64', name: 'size' },
-    summary: '',
-    description: '',
+    summary: 'tell the size of a file',
+    description:
+      'Returns the size of a file in bytes, links followed. For a block device use `blockdev_getsize64`.',
   },
   {
     name: 'is_chardev',
@@ -154,8 +163,9 @@ export const statActions = [
     optargs: [{ type: 'Bool', name: 'followsymlinks' }],
     ret: { type: 'Bool', name: 'flag' },
     methodAliases: ['is_chardev_opts'],
-    summary: '',
-    description: '',
+    summary: 'tell whether something is a character device',
+    description:
+      'Returns true if `path` is the node of a character device, and false if it is something else or does not exist. A symbolic link is none unless `followsymlinks` is set and its target is one.',
   },
   {
     name: 'is_blockdev',
@@ -166,8 +176,9 @@ export const statActions = [
     optargs: [{ type: 'Bool', name: 'followsymlinks' }],
     ret: { type: 'Bool', name: 'flag' },
     methodAliases: ['is_blockdev_opts'],
-    summary: '',
-    description: '',
+    summary: 'tell whether something is a block device',
+    description:
+      "Returns true if `path` is the node of a block device in the guest's filesystem, and false if it is something else or does not exist. A symbolic link is none unless `followsymlinks` is set and its target is one. This has nothing to do with names like /dev/sda in other calls.",
   },
   {
     name: 'is_fifo',
@@ -178,8 +189,9 @@ export const statActions = [
     optargs: [{ type: 'Bool', name: 'followsymlinks' }],
     ret: { type: 'Bool', name: 'flag' },
     methodAliases: ['is_fifo_opts'],
-    summary: '',
-    description: '',
+    summary: 'tell whether something is a FIFO',
+    description:
+      'Returns true if `path` is a FIFO (named pipe), and false if it is something else or does not exist. A symbolic link is none unless `followsymlinks` is set and its target is one.',
   },
   {
     name: 'is_symlink',
@@ -189,8 +201,8 @@ export const statActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'Bool', name: 'flag' },
-    summary: '',
-    description: '',
+    summary: 'tell whether something is a symbolic link',
+    description: 'Returns true if `path` is a symbolic link, whether its target exists or not.',
   },
   {
     name: 'is_socket',
@@ -201,8 +213,9 @@ export const statActions = [
     optargs: [{ type: 'Bool', name: 'followsymlinks' }],
     ret: { type: 'Bool', name: 'flag' },
     methodAliases: ['is_socket_opts'],
-    summary: '',
-    description: '',
+    summary: 'tell whether something is a socket',
+    description:
+      'Returns true if `path` is a Unix domain socket, and false if it is something else or does not exist. A symbolic link is none unless `followsymlinks` is set and its target is one.',
   },
   {
     name: 'is_zero',
@@ -212,8 +225,8 @@ export const statActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'Bool', name: 'zeroflag' },
-    summary: '',
-    description: '',
+    summary: 'tell whether a file holds nothing but zeroes',
+    description: 'Returns true if all bytes of a file are zero, or it is empty. Holes are not read.',
   },
   {
     name: 'is_zero_device',
@@ -223,8 +236,9 @@ export const statActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Bool', name: 'zeroflag' },
-    summary: '',
-    description: '',
+    summary: 'tell whether a block device holds nothing but zeroes',
+    description:
+      'Returns true if all bytes of a block device are zero. Parts that the disk image does not hold are not read.',
   },
   {
     name: 'statns',
@@ -234,8 +248,9 @@ export const statActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'Struct', of: 'statns', name: 'statbuf' },
-    summary: '',
-    description: '',
+    summary: 'get information about a file',
+    description:
+      'Returns type and permissions, owner, size, times with nanoseconds and so on of a file as stat(2) does, following symbolic links. `stBlocks` counts units of 512 bytes. The spare fields are 0.',
   },
   {
     name: 'lstatns',
@@ -245,8 +260,8 @@ export const statActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'Struct', of: 'statns', name: 'statbuf' },
-    summary: '',
-    description: '',
+    summary: 'get information about a file without following a link',
+    description: 'As `statns`, but of a symbolic link itself.',
   },
   {
     name: 'internal_lstatnslist',
@@ -260,7 +275,7 @@ export const statActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'statns', name: 'statbufs' },
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'get information about several files in a directory',
+    description: 'Does the work of `lstatnslist` in the daemon, for as many names as fit into one message.',
   },
 ] as const satisfies readonly ActionRecord[];

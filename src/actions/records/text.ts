@@ -9,8 +9,9 @@ export const textActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'stringsout' },
-    summary: '',
-    description: '',
+    summary: 'find the printable strings in a file',
+    description:
+      'Returns the runs of four or more printable ASCII characters in a file, as strings(1) does. A run of more than 16 MiB comes in pieces.',
   },
   {
     name: 'strings_e',
@@ -23,8 +24,9 @@ export const textActions = [
     ],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'stringsout' },
-    summary: '',
-    description: '',
+    summary: 'find the printable strings of an encoding in a file',
+    description:
+      'Returns the runs of four or more printable characters in a file. `encoding` is that of strings(1): `s` 7-bit, `S` 8-bit, `b` and `l` 16-bit big- and little-endian, `B` and `L` 32-bit big- and little-endian. Only characters that one byte can hold are found in the wider ones. Fails with EINVAL for another letter.',
   },
   {
     name: 'hexdump',
@@ -34,8 +36,9 @@ export const textActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'dump' },
-    summary: '',
-    description: '',
+    summary: 'show a file in hexadecimal',
+    description:
+      'Returns what `hexdump -C` prints for a file: offset, 16 bytes in hexadecimal, the same as text; lines that repeat the one before are a single `*`.',
   },
   {
     name: 'wc_l',
@@ -45,8 +48,8 @@ export const textActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'Int', name: 'lines' },
-    summary: '',
-    description: '',
+    summary: 'count the lines of a file',
+    description: 'Returns the number of line ends in a file, so that a last line without one does not count.',
   },
   {
     name: 'wc_w',
@@ -56,8 +59,9 @@ export const textActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'Int', name: 'words' },
-    summary: '',
-    description: '',
+    summary: 'count the words of a file',
+    description:
+      'Returns the number of words in a file: runs of characters between white space of which at least one is printable ASCII, as wc(1) counts in the C locale.',
   },
   {
     name: 'wc_c',
@@ -67,8 +71,8 @@ export const textActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'Int', name: 'chars' },
-    summary: '',
-    description: '',
+    summary: 'count the bytes of a file',
+    description: 'Returns the number of bytes in a file.',
   },
   {
     name: 'head',
@@ -78,8 +82,8 @@ export const textActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
-    summary: '',
-    description: '',
+    summary: 'read the first ten lines of a file',
+    description: 'Returns up to ten lines from the beginning of a file, without their line ends.',
   },
   {
     name: 'head_n',
@@ -92,8 +96,9 @@ export const textActions = [
     ],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
-    summary: '',
-    description: '',
+    summary: 'read the first lines of a file',
+    description:
+      'Returns up to `nrlines` lines from the beginning of a file, without their line ends. If the number is negative, returns all lines but that many at the end; if it is zero, none.',
   },
   {
     name: 'tail',
@@ -103,8 +108,8 @@ export const textActions = [
     args: [{ type: 'Pathname', name: 'path' }],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
-    summary: '',
-    description: '',
+    summary: 'read the last ten lines of a file',
+    description: 'Returns up to ten lines from the end of a file, without their line ends.',
   },
   {
     name: 'tail_n',
@@ -117,8 +122,9 @@ export const textActions = [
     ],
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
-    summary: '',
-    description: '',
+    summary: 'read the last lines of a file',
+    description:
+      'Returns up to `nrlines` lines from the end of a file, without their line ends. If the number is negative, returns all lines from that one on, counting from 1; if it is zero, none. Only the end of the file is read.',
   },
   {
     name: 'grep',
@@ -137,8 +143,9 @@ export const textActions = [
     ],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     methodAliases: ['grep_opts'],
-    summary: '',
-    description: '',
+    summary: 'search a file for lines that match a pattern',
+    description:
+      'Returns the lines of a file that match the regular expression `regex`, as grep(1) prints them in the C locale: basic syntax, with `extended` extended syntax, with `fixed` no syntax but the very text; `extended` and `fixed` together fail with EINVAL. With `insensitive` the case of ASCII letters does not matter. With `compressed` a file compressed with gzip, bzip2, xz, zstd, lz4, lzop or compress is searched decompressed; others as they are.\n\nLike grep it takes a file with NUL bytes for a binary one and returns no lines from the part where the first one is. Nothing that matches is an empty list. Time is proportional to the size of the file, whatever the pattern, unless it has back references: then a line that takes too long fails with ETIMEDOUT. Lines are limited to 64 MiB.',
   },
   {
     name: 'egrep',
@@ -152,8 +159,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a file for lines that match an extended pattern',
+    description: 'As `grep` with `extended`.',
   },
   {
     name: 'fgrep',
@@ -167,8 +174,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a file for lines that contain a text',
+    description: 'As `grep` with `fixed`.',
   },
   {
     name: 'grepi',
@@ -182,8 +189,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a file for lines that match a pattern in any case',
+    description: 'As `grep` with `insensitive`.',
   },
   {
     name: 'egrepi',
@@ -197,8 +204,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a file for lines that match an extended pattern in any case',
+    description: 'As `grep` with `extended` and `insensitive`.',
   },
   {
     name: 'fgrepi',
@@ -212,8 +219,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a file for lines that contain a text in any case',
+    description: 'As `grep` with `fixed` and `insensitive`.',
   },
   {
     name: 'zgrep',
@@ -227,8 +234,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a compressed file for lines that match a pattern',
+    description: 'As `grep` with `compressed`.',
   },
   {
     name: 'zegrep',
@@ -242,8 +249,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a compressed file for lines that match an extended pattern',
+    description: 'As `grep` with `extended` and `compressed`.',
   },
   {
     name: 'zfgrep',
@@ -257,8 +264,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a compressed file for lines that contain a text',
+    description: 'As `grep` with `fixed` and `compressed`.',
   },
   {
     name: 'zgrepi',
@@ -272,8 +279,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a compressed file for lines that match a pattern in any case',
+    description: 'As `grep` with `insensitive` and `compressed`.',
   },
   {
     name: 'zegrepi',
@@ -287,8 +294,8 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a compressed file for lines that match an extended pattern in any case',
+    description: 'As `grep` with `extended`, `insensitive` and `compressed`.',
   },
   {
     name: 'zfgrepi',
@@ -302,7 +309,7 @@ export const textActions = [
     optargs: [],
     ret: { type: 'StringList', of: 'String', name: 'lines' },
     deprecatedBy: 'grep',
-    summary: '',
-    description: '',
+    summary: 'search a compressed file for lines that contain a text in any case',
+    description: 'As `grep` with `fixed`, `insensitive` and `compressed`.',
   },
 ] as const satisfies readonly ActionRecord[];

@@ -14,8 +14,9 @@ export const transferActions = [
     ret: { type: 'void' },
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'copy a file of the host into the guest',
+    description:
+      'Copies `filename` into the file or block device `remotefilename` of the guest. A file is made or replaced; of a device the beginning is overwritten, and data that do not fit fail with ENOSPC.',
   },
   {
     name: 'download',
@@ -30,8 +31,9 @@ export const transferActions = [
     ret: { type: 'void' },
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'copy a file or device of the guest to the host',
+    description:
+      'Copies the content of `remotefilename`, a regular file (links followed) or a block device, to `filename`. Fails with EISDIR for a directory. Progress is reported in bytes.',
   },
   {
     name: 'upload_offset',
@@ -47,8 +49,9 @@ export const transferActions = [
     ret: { type: 'void' },
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'copy a file of the host into a part of a file or device',
+    description:
+      'Copies `filename` into the file or block device `remotefilename` of the guest from the byte `offset` on, leaving what is before and after as it is. A file is made if it does not exist; there may be a hole before the offset. Fails with EINVAL if the offset is negative.',
   },
   {
     name: 'download_offset',
@@ -65,7 +68,8 @@ export const transferActions = [
     ret: { type: 'void' },
     progress: true,
     cancellable: true,
-    summary: '',
-    description: '',
+    summary: 'copy a part of a file or device of the guest to the host',
+    description:
+      'Copies up to `size` bytes of the file or block device `remotefilename` from the byte `offset` on to `filename`; fewer if it ends before, and none beyond its end. Fails with EINVAL if a number is negative.',
   },
 ] as const satisfies readonly ActionRecord[];

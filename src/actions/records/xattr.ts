@@ -13,8 +13,9 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'xattr', name: 'xattrs' },
     group: 'linuxxattrs',
-    summary: '',
-    description: '',
+    summary: 'get the extended attributes of several files in a directory',
+    description:
+      'Returns the extended attributes of the files `names` in the directory `path`, one list after the other. Each list begins with an entry without a name, whose value is the number of attributes in decimal digits and a NUL byte; it is empty for a file that does not exist. Much faster than one call for each file. Names must not contain slashes.',
   },
   {
     name: 'getxattrs',
@@ -25,8 +26,9 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'xattr', name: 'xattrs' },
     group: 'linuxxattrs',
-    summary: '',
-    description: '',
+    summary: 'get all extended attributes of a file',
+    description:
+      'Returns names and values of all extended attributes of a file, links followed, sorted by name. POSIX ACLs, SELinux labels and file capabilities are among them in their binary form.',
   },
   {
     name: 'lgetxattrs',
@@ -37,8 +39,8 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'xattr', name: 'xattrs' },
     group: 'linuxxattrs',
-    summary: '',
-    description: '',
+    summary: 'get all extended attributes of a file without following a link',
+    description: 'As `getxattrs`, but of a symbolic link itself.',
   },
   {
     name: 'setxattr',
@@ -54,8 +56,9 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'linuxxattrs',
-    summary: '',
-    description: '',
+    summary: 'set an extended attribute of a file',
+    description:
+      'Sets the extended attribute `xattr` of a file, links followed, to the first `vallen` bytes of `val`. The name has its namespace in front, as in `user.comment`.',
   },
   {
     name: 'lsetxattr',
@@ -71,8 +74,8 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'linuxxattrs',
-    summary: '',
-    description: '',
+    summary: 'set an extended attribute of a file without following a link',
+    description: 'As `setxattr`, but of a symbolic link itself.',
   },
   {
     name: 'removexattr',
@@ -86,8 +89,9 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'linuxxattrs',
-    summary: '',
-    description: '',
+    summary: 'remove an extended attribute of a file',
+    description:
+      'Removes the extended attribute `xattr` of a file, links followed. Fails with ENODATA if the file does not have it.',
   },
   {
     name: 'lremovexattr',
@@ -101,8 +105,8 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'linuxxattrs',
-    summary: '',
-    description: '',
+    summary: 'remove an extended attribute of a file without following a link',
+    description: 'As `removexattr`, but of a symbolic link itself.',
   },
   {
     name: 'internal_lxattrlist',
@@ -117,8 +121,8 @@ export const xattrActions = [
     ret: { type: 'StructList', of: 'xattr', name: 'xattrs' },
     group: 'linuxxattrs',
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'get the extended attributes of several files in a directory',
+    description: 'Does the work of `lxattrlist` in the daemon, for as many names as fit into one message.',
   },
   {
     name: 'getxattr',
@@ -132,8 +136,9 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'BufferOut', name: 'xattr' },
     group: 'linuxxattrs',
-    summary: '',
-    description: '',
+    summary: 'get an extended attribute of a file',
+    description:
+      'Returns the value of the extended attribute `name` of a file, links followed. The name has its namespace in front, as in `security.selinux`. Fails with ENODATA if the file does not have it.',
   },
   {
     name: 'lgetxattr',
@@ -147,8 +152,8 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'BufferOut', name: 'xattr' },
     group: 'linuxxattrs',
-    summary: '',
-    description: '',
+    summary: 'get an extended attribute of a file without following a link',
+    description: 'As `getxattr`, but of a symbolic link itself.',
   },
   {
     name: 'acl_get_file',
@@ -162,8 +167,9 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'acl' },
     group: 'acl',
-    summary: '',
-    description: '',
+    summary: 'get the POSIX ACL of a file',
+    description:
+      'Returns the ACL of a file as text, a line an entry, as in `user:1000:rw-`, with numeric ids. `acltype` is `access` or `default`. A file without an ACL has the entries that its permissions stand for; a directory without a default ACL has an empty string, and anything else fails with EACCES.',
   },
   {
     name: 'acl_set_file',
@@ -178,8 +184,9 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'acl',
-    summary: '',
-    description: '',
+    summary: 'set the POSIX ACL of a file',
+    description:
+      'Sets the ACL of type `acltype` (`access` or `default`) of a file from text, in the long form of acl_get_file or in the short form as in `u::rw-,g::r--,o::r--`. The text must have entries for owner, group and others, and a mask if it has any other.',
   },
   {
     name: 'acl_delete_def_file',
@@ -190,8 +197,8 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'acl',
-    summary: '',
-    description: '',
+    summary: 'remove the default POSIX ACL of a directory',
+    description: 'Removes the default ACL of a directory; it is no error if there is none.',
   },
   {
     name: 'cap_get_file',
@@ -202,8 +209,9 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'cap' },
     group: 'linuxcaps',
-    summary: '',
-    description: '',
+    summary: 'get the capabilities of a file',
+    description:
+      'Returns the Linux capabilities that a program gets when it is run, in the text form of cap_from_text(3), as in `cap_net_admin,cap_net_raw=ep`. The string is empty if the file has none.',
   },
   {
     name: 'cap_set_file',
@@ -217,7 +225,7 @@ export const xattrActions = [
     optargs: [],
     ret: { type: 'void' },
     group: 'linuxcaps',
-    summary: '',
-    description: '',
+    summary: 'set the capabilities of a file',
+    description: 'Sets the Linux capabilities of a file from the text form of cap_from_text(3).',
   },
 ] as const satisfies readonly ActionRecord[];
