@@ -10,6 +10,13 @@ export interface PrivateTree {
   close(): void;
 }
 
+/** A further filesystem in a private tree. */
+export interface MountBelow {
+  mountable: string;
+  /** Absolute path in the tree. */
+  mountpoint: string;
+}
+
 /**
  * Optional capability of a platform: read one filesystem without touching the user's mounts. Inspection looks
  * at every filesystem of the guest this way.
@@ -18,7 +25,7 @@ export interface TreeOpener {
   /**
    * Open a mountable read-only, a journal replayed in memory. Throws UnsupportedError naming device and type
    * where the content is recognised but cannot be read here, EINVAL where it is no filesystem, CorruptError where
-   * the filesystem is damaged.
+   * the filesystem is damaged. Those of `below` whose directory is missing, or which cannot be opened, are left out.
    */
-  openTree(mountable: string): PrivateTree;
+  openTree(mountable: string, below?: readonly MountBelow[]): PrivateTree;
 }

@@ -3,7 +3,7 @@ import type { LvmDevice } from '../../volumes/lvm2/scan.ts';
 import type { FileTree } from '../../vfs/tree.ts';
 import type { Platform } from '../contract.ts';
 import { LvmSession } from '../lvm-session.ts';
-import type { PrivateTree, TreeOpener } from '../inspect-capability.ts';
+import type { MountBelow, PrivateTree, TreeOpener } from '../inspect-capability.ts';
 import type { EngineConfig } from './config.ts';
 import { partitionDeviceName } from './device-names.ts';
 import { EngineDeviceTable } from './device-table.ts';
@@ -53,8 +53,8 @@ export class EnginePlatform implements Platform, TreeOpener {
     return mountableTypes();
   }
 
-  openTree(mountable: string): PrivateTree {
-    return this.mounts.openTree(mountable);
+  openTree(mountable: string, below?: readonly MountBelow[]): PrivateTree {
+    return this.mounts.openTree(mountable, below);
   }
 
   /** Partitions, and disks that have none: where Linux looks for physical volumes. */

@@ -3,7 +3,7 @@ import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import type { FileSystem } from '../../filesystems/filesystem.ts';
 import { MountedTree } from '../../vfs/mounted-tree.ts';
 import type { DeviceTable, Identification, MountControl, MountEntry, MountRequest } from '../contract.ts';
-import type { PrivateTree } from '../inspect-capability.ts';
+import type { MountBelow, PrivateTree } from '../inspect-capability.ts';
 import { fileDevice } from './file-device.ts';
 import { openFileSystem } from './filesystems.ts';
 
@@ -79,17 +79,29 @@ export class EngineMounts implements MountControl {
   }
 
   /** One filesystem as a tree of its own; mounts that the user has on it share its FileSystem. */
-  openTree(mountable: string): PrivateTree {
+  openTree(mountable: string, below: readonly MountBelow[] = []): PrivateTree {
     const shared = this.#share(mountable, { mountable, mountpoint: '/' });
+    const used = [shared];
     const tree = new MountedTree();
     tree.mount(shared.fs, '/', { mountable, readonly: true, options: [] });
-    let open = true;
+    for (const other of below) {
+      try {
+        const further = this.#share(other.mountable, other);
+        used.push(further);
+        tree.mount(further.fs, other.mountpoint, {
+          mountable: other.mountable,
+          readonly: true,
+          options: [],
+        });
+      } catch (error) {
+        if (!(error instanceof GuestfsError)) throw error;
+      }
+    }
     return {
       tree,
       type: shared.fs.type,
       close: () => {
-        if (open) this.#release(shared.fs);
-        open = false;
+        for (const { fs } of used.splice(0)) this.#release(fs);
       },
     };
   }
