@@ -12,6 +12,7 @@ import { lifecycleActions } from './actions/lifecycle.ts';
 import { lvmActions } from './actions/lvm.ts';
 import { mdActions } from './actions/md.ts';
 import { mountActions } from './actions/mount.ts';
+import { partitionsActions } from './actions/partitions.ts';
 import { readActions } from './actions/read.ts';
 import { statActions } from './actions/stat.ts';
 import { textActions } from './actions/text.ts';
@@ -36,6 +37,7 @@ export const implementations = {
   ...lvmActions,
   ...mdActions,
   ...mountActions,
+  ...partitionsActions,
   ...readActions,
   ...statActions,
   ...textActions,

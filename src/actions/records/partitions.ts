@@ -126,7 +126,7 @@ export const partitionsActions = [
     ret: { type: 'String', of: 'String', name: 'parttype' },
     summary: 'get the type of a partition table',
     description:
-      'Returns the type of the partition table of `device`: `gpt`, `msdos` for an MBR, `loop` where a filesystem fills the disk without any table, or one of `aix`, `amiga`, `atari`, `bsd`, `dvh`, `mac`, `pc98`, `sun`. Fails with EINVAL where there is nothing recognisable.',
+      'Returns the type of the partition table of `device`: `gpt`, `msdos` for an MBR, or one of `aix`, `amiga`, `atari`, `bsd`, `dvh`, `mac`, `pc98`, `sun`. Fails with EINVAL where there is none, also where a filesystem fills the whole disk.',
   },
   {
     name: 'part_del',
