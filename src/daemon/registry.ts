@@ -22,7 +22,7 @@ import { xattrActions } from './actions/xattr.ts';
 import type { DaemonActions } from './generated/contract.ts';
 
 /** Every action that has an implementation, merged topic by topic; the order has no meaning. */
-export const implementations = {
+export const implementations: Partial<DaemonActions> = {
   ...archiveActions,
   ...blockdevActions,
   ...checksumActions,
@@ -44,4 +44,4 @@ export const implementations = {
   ...transferActions,
   ...writeActions,
   ...xattrActions,
-} satisfies Partial<DaemonActions>;
+};

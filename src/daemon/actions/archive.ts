@@ -46,7 +46,8 @@ function directoryAt({ platform }: ActionContext, path: string): FileRef {
   return ref;
 }
 
-interface TarOutOptions {
+/** Options of tar_out. */
+export interface TarOutOptions {
   compress?: string;
   numericowner?: boolean;
   excludes?: readonly string[];
