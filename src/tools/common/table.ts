@@ -10,7 +10,7 @@ function width(text: string): number {
 }
 
 /** Tables that are wider than this with two spaces between the columns get one. */
-const COMFORTABLE = 72;
+const COMFORTABLE = 68;
 
 /** Rows in aligned columns, two spaces between them, or one where that would be wide. The last column is not padded. */
 export function tableText(rows: readonly (readonly string[])[]): string {

@@ -24,6 +24,8 @@ export const cases: readonly Case[] = [
   { name: 'fs-blkdevs', argv: ['virt-filesystems', ...AB, '--blkdevs', '-l'] },
   { name: 'fs-lvm', argv: ['virt-filesystems', ...A, '--lvs', '--vgs', '--pvs', '-l', '-h'] },
   { name: 'fs-wide-70', argv: ['virt-filesystems', ...AB, '--extra', '--parts', '-l', '-h'] },
+  { name: 'fs-narrow-7', argv: ['virt-filesystems', '-a', 'b.img', '--extra', '--parts', '-l', '-h'] },
+  { name: 'fs-wide-5', argv: ['virt-filesystems', ...A, '--lvs', '-l', '--uuid'] },
   { name: 'fs-wide-73', argv: ['virt-filesystems', ...A, '--extra', '--parts', '-l'] },
   { name: 'df', argv: ['virt-df', ...AB] },
   { name: 'df-h', argv: ['virt-df', '-h', 'a.img', 'b.img'] },
@@ -145,11 +147,15 @@ echo = file
 file /bin/ls
 echo = arch
 file-architecture /bin/ls
-echo = blkid
-blkid /dev/sda1
 echo = vfs
 vfs-type /dev/sda1
 vfs-label /dev/sda1
+`,
+  },
+  {
+    name: 'fish-inspect',
+    argv: ['guestfish', '--ro', ...AB],
+    stdin: `run
 echo = inspect-os
 inspect-os
 echo = inspect-get
@@ -157,8 +163,17 @@ inspect-get-mountpoints /dev/vg_guest/root
 inspect-get-filesystems /dev/vg_guest/root
 inspect-get-distro /dev/vg_guest/root
 inspect-get-major-version /dev/vg_guest/root
+mount-ro /dev/vg_guest/root /
 inspect-list-applications2 /dev/vg_guest/root
-echo = tune2fs
+`,
+  },
+  {
+    name: 'fish-more',
+    argv: ['guestfish', '--ro', ...AB],
+    stdin: `run
+mount-options ro /dev/vg_guest/root /
+mount-options ro /dev/sda1 /boot
+echo = glob
 glob echo /home/user/[ls]*
 glob echo /home/user/zz* x
 glob cat /etc/host*
@@ -175,7 +190,8 @@ download /etc/hostname -
 echo = supported
 supported | head -3
 echo = available
-feature-available "lvm2 nosuch"
+-feature-available "lvm2 nosuch"
+feature-available lvm2
 echo = lvm canonical
 is-lv /dev/vg_guest/root
 lvm-canonical-lv-name /dev/mapper/vg_guest-root
@@ -216,7 +232,7 @@ echo not reached
   {
     name: 'fish-i',
     argv: ['guestfish', '--ro', ...A, '-i'],
-    stdin: 'mountpoints\nll /home/user\nll /etc/hostname\ndf\ndf-h\n',
+    stdin: 'mountpoints\nll /home/user\n',
   },
   {
     name: 'fish-commands',

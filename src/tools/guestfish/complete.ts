@@ -32,7 +32,12 @@ export async function completeLine(line: string, context: CompletionContext): Pr
     candidates = [];
   }
   const found = candidates.filter((candidate) => candidate.startsWith(word)).toSorted();
-  return [found.map((candidate) => quoteWord(candidate, open)), last];
+  const typed = found.map((candidate) => quoteWord(candidate, open));
+  const [only] = typed;
+  // The word is complete, and the next one can be typed at once.
+  if (only !== undefined && typed.length === 1 && open === '' && !only.endsWith('/'))
+    return [[`${only} `], last];
+  return [typed, last];
 }
 
 function splitForCompletion(line: string): { words: string[]; last: string } {

@@ -10,8 +10,9 @@ const WIDTH = 76;
 
 /** What `help` alone says. */
 export function beginText(): string {
-  return `Open a disk with 'add-ro DISK' and 'run', then 'list-filesystems' shows what is in it and 'mount-ro DEVICE /'
-makes its files visible; or let it be done for you: leave, and start with 'guestfish DISK'.
+  return `'add-ro DISK' and 'run' open a disk. Then 'list-filesystems' shows what is in it,
+and 'mount-ro DEVICE /' makes its files visible. Or have it done for you: leave,
+and start with 'guestfish DISK'.
 
   help COMMAND    what a command does
   help --list     all commands

@@ -314,7 +314,7 @@ const supported: OwnCommand = {
     const width = Math.max(0, ...groups.map((group) => group.length));
     for (const group of groups) {
       const there = await shell.handle.featureAvailable([group]);
-      shell.out.write(`${group.padEnd(width)} ${there ? 'yes' : 'no'}\n`);
+      shell.out.write(`${group.padStart(width)} ${there ? 'yes' : 'no'}\n`);
     }
   },
 };

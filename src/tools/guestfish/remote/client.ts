@@ -91,7 +91,7 @@ class RemoteShell extends Shell {
 
 /** `--remote`: send commands to the server. */
 export async function runRemote(context: ToolContext, { pid, pipeError }: RemoteRequest): Promise<number> {
-  const number = pid ?? process.env['GUESTFISH_PID'];
+  const number = pid ?? (process.env['GUESTFISH_PID'] || undefined);
   if (number === undefined || !/^[1-9][0-9]*$/.test(number)) {
     throw new ToolError(
       number === undefined
