@@ -3,6 +3,7 @@ import { actionEntry, type ActionEntry } from '../actions/table.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import type { Platform } from '../platform/contract.ts';
 import { SessionState, type ActionContext, type ByteSink, type ByteSource } from './context.ts';
+import { noteSuccess } from './action-log.ts';
 import { DAEMON_SLOT, type DaemonInfo } from './daemon-info.ts';
 import { toGuestfsError } from './failure.ts';
 import { implementations } from './registry.ts';
@@ -15,8 +16,6 @@ export interface DaemonHooks {
   progress(position: number, total: number): void;
   /** Throws EINTR if the user cancelled the running call. */
   checkCancelled(): void;
-  /** A call ended well; the tests' record of which actions they exercise. */
-  done?(name: string): void;
 }
 
 /** Where the bytes of a call's FileIn and FileOut arguments come from and go. */
@@ -37,13 +36,11 @@ export type Implementations = Readonly<Record<string, unknown>>;
  */
 export class Daemon {
   readonly platform: Platform;
-  readonly #hooks: DaemonHooks;
   readonly #context: ActionContext;
   readonly #implementations: Readonly<Record<string, Implementation | undefined>>;
 
   constructor(platform: Platform, hooks: DaemonHooks, actions: Implementations = implementations) {
     this.platform = platform;
-    this.#hooks = hooks;
     this.#implementations = actions as Readonly<Record<string, Implementation | undefined>>;
     const state = new SessionState();
     state.slot<DaemonInfo>(DAEMON_SLOT, () => ({ implements: (action) => this.implements(action) }));
@@ -73,7 +70,7 @@ export class Daemon {
     }
     try {
       const result = this.#run(entry, args, options, io);
-      this.#hooks.done?.(entry.name);
+      noteSuccess(entry.name);
       return result;
     } catch (error) {
       throw toGuestfsError(error, entry.name);

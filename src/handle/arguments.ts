@@ -3,10 +3,20 @@ import type { Readable, Writable } from 'node:stream';
 /** A parameter that may be a device or a path in the guest; a bare string beginning `/dev/` is a device. */
 export type DeviceOrPath = { device: string } | { path: string };
 
-/** Where a FileIn argument comes from: a host path, `-`, `/dev/stdin`, `/dev/fd/N`, bytes or a stream. */
-export type FileInput = string | Uint8Array | Readable | AsyncIterable<Uint8Array>;
+/**
+ * Where a FileIn argument comes from: a path of the host, `-` or `/dev/stdin` for standard input, `/dev/fd/N` for an
+ * open descriptor (on every system), bytes, a Readable or an AsyncIterable of bytes or texts. A stream that is not
+ * read to its end is told so.
+ */
+export type FileInput = string | Uint8Array | Readable | AsyncIterable<Uint8Array | string>;
 
-/** Where a FileOut argument goes: a host path, `-`, `/dev/stdout`, `/dev/fd/N` or a stream. */
+/**
+ * Where a FileOut argument goes: a path of the host, `-` or `/dev/stdout` for standard output, `/dev/fd/N` for an open
+ * descriptor (on every system), or a Writable, which is written to as fast as it takes it and is not ended.
+ *
+ * The file of a path is made, or cut to nothing, when the first byte comes: a call that fails before leaves it as it
+ * was. One that fails later removes the file if it made it, and else leaves what it wrote.
+ */
 export type FileOutput = string | Writable;
 
 /** Options that every action takes beside its own. */

@@ -1,6 +1,7 @@
 import { isFileParameter, checkCall } from '../actions/check.ts';
 import { actionEntry, camelCase, type ActionEntry } from '../actions/table.ts';
 import type { Backend, BackendCall, FileOrigin, FileTarget } from '../backends/backend.ts';
+import { noteSuccess } from '../daemon/action-log.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { DriveList } from './drives.ts';
 import { EventRegistry, guarded, writeToStderr } from './events.ts';
@@ -13,8 +14,8 @@ import { traceCall, traceFailure, traceResult } from './trace.ts';
 /** States of a handle; the numbers are those of get_state. */
 export const STATE = { CONFIG: 0, LAUNCHING: 1, READY: 2, BUSY: 3 } as const;
 
-/** What makes a handle's backends. */
-export type BackendFactory = (core: HandleCore) => Backend | Promise<Backend>;
+/** Makes a handle's backend of a name. */
+export type BackendFactory = (core: HandleCore, name: string) => Backend | Promise<Backend>;
 
 /** Options that an action takes on a handle beside those of its record; they are not for the daemon. */
 const EXTRA_OPTIONS: Readonly<Record<string, readonly string[]>> = {
@@ -54,6 +55,8 @@ export class HandleCore {
   readonly id: number;
   readonly #makeBackend: BackendFactory;
   #backend: Backend | undefined;
+  /** An engine for files of the host, made before launch; becomes the handle's backend if that is an engine. */
+  #hostBackend: Backend | undefined;
   #state: 'config' | 'launching' | 'ready' | 'closed' = 'config';
   readonly #queue: Job[] = [];
   #running: Job | undefined;
@@ -248,12 +251,14 @@ export class HandleCore {
     if (job.onAbort !== undefined) job.signal?.removeEventListener('abort', job.onAbort);
   }
 
-  #runOnHandle(call: PreparedCall): unknown {
+  async #runOnHandle(call: PreparedCall): Promise<unknown> {
     const implementation = handleActions[call.entry.name];
     if (implementation === undefined) {
       throw new UnsupportedError(`${call.entry.name}: this is not part of this version`);
     }
-    return implementation(this, call.args, call.options);
+    const result = await implementation(this, call.args, call.options);
+    noteSuccess(call.entry.name);
+    return result;
   }
 
   async #runOnDaemon(call: PreparedCall, token: object): Promise<unknown> {
@@ -301,9 +306,10 @@ export class HandleCore {
 
   /** A backend for actions on host files, launched or not. */
   async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
-    this.#backend ??= await this.#makeBackend(this);
+    if (this.#backend !== undefined) return this.#backend.hostCall(action, args);
+    this.#hostBackend ??= await this.#makeBackend(this, 'engine');
     this.onOpen(true);
-    return this.#backend.hostCall(action, args);
+    return this.#hostBackend.hostCall(action, args);
   }
 
   /** Throws EINVAL unless the handle is still being configured. */
@@ -325,7 +331,7 @@ export class HandleCore {
     this.#state = 'launching';
     this.onOpen(true);
     try {
-      this.#backend ??= await this.#makeBackend(this);
+      this.#backend = await this.#backendToLaunch();
       await this.#backend.launch({ drives: this.drives.configs(), verbose: this.settings.verbose });
       this.#state = 'ready';
     } catch (error) {
@@ -339,13 +345,25 @@ export class HandleCore {
     this.events.emit('launch_done');
   }
 
+  async #backendToLaunch(): Promise<Backend> {
+    const { backend } = this.settings;
+    const prepared = this.#hostBackend;
+    this.#hostBackend = undefined;
+    if (prepared !== undefined && (backend === 'engine' || backend === 'auto')) return prepared;
+    await prepared?.close();
+    return this.#makeBackend(this, backend);
+  }
+
   /** End the backend; the handle can be configured and launched again, its drives are forgotten. */
   async shutdown(): Promise<void> {
     const backend = this.#backend;
+    const hostBackend = this.#hostBackend;
     this.#backend = undefined;
+    this.#hostBackend = undefined;
     this.#state = 'config';
     try {
       await backend?.close();
+      await hostBackend?.close();
     } finally {
       this.drives.clear();
       this.onOpen(false);
@@ -360,6 +378,7 @@ export class HandleCore {
   /** The backend ended by itself. */
   backendQuit(outOfMemory: boolean): void {
     this.#backend = undefined;
+    this.#hostBackend = undefined;
     if (this.#state !== 'closed') this.#state = 'config';
     this.drives.clear();
     this.onOpen(false);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { TINY_GUEST } from '../../test/support/engine-daemon.ts';
 import { fakeHandle, launchedFake } from '../../test/support/fake-handle.ts';
 import { actionNames, camelCase, methodAliases } from '../actions/table.ts';
 import { GuestfsError } from '../errors/index.ts';
@@ -250,6 +252,16 @@ describe('a handle with a worker', () => {
     await g.close();
   });
 
+  test('fails a call whose buffers are too many together, and lives on', async () => {
+    const g = await launchedFake('worker', { bufferLimit: 100 });
+    await assert.rejects(
+      g.debug('buffers', []),
+      failure('ENOMEM', /^debug: the fake asks for 16777216 bytes, .*at most 104857600/),
+    );
+    assert.equal(await g.cat('/a'), '/a');
+    await g.close();
+  });
+
   test('many handles run side by side', async () => {
     const handles = await Promise.all([1, 2, 3].map(() => launchedFake('worker')));
     const [first, second, third] = handles as [Guestfs, Guestfs, Guestfs];
@@ -312,6 +324,25 @@ describe('private data', () => {
     );
     assert.throws(() => g.setPrivate(5 as unknown as string, 1), TypeError);
   });
+});
+
+test('files of the host are looked at before launch, on every backend', async () => {
+  const g = new Guestfs({ environment: false });
+  assert.equal(await g.diskFormat(TINY_GUEST), 'qcow2');
+  assert.equal(await g.diskVirtualSize(TINY_GUEST), 64 * 1024 * 1024);
+  assert.equal(await g.diskHasBackingFile(TINY_GUEST), false);
+  await assert.rejects(g.diskFormat('/no/such/file'), { code: 'ENOENT', action: 'disk_format' });
+  await g.setBackend('appliance');
+  assert.equal(await g.diskFormat(fileURLToPath(import.meta.url)), 'raw');
+  assert.equal(await g.diskHasBackingFile(fileURLToPath(import.meta.url)), false);
+  await g.addDriveRo(TINY_GUEST);
+  await assert.rejects(g.launch(), failure('ENOTSUP', /is not part of this version/));
+  await g.setBackend('engine');
+  assert.equal(await g.diskFormat(TINY_GUEST), 'qcow2');
+  await g.launch();
+  assert.deepEqual(await g.listDevices(), ['/dev/sda']);
+  assert.equal(await g.diskFormat(TINY_GUEST), 'qcow2');
+  await g.close();
 });
 
 test('version tells the API level and, in extra, our own version', async () => {

@@ -63,7 +63,8 @@ export class Guestfs extends ActionMethods implements AsyncDisposable {
   /** Throws GuestfsError EINVAL where an environment variable has a value that makes no sense. */
   constructor(options: GuestfsOptions & { [BACKEND]?: BackendFactory } = {}) {
     super();
-    const factory = options[BACKEND] ?? ((core: HandleCore) => makeBackend(core, options));
+    const factory =
+      options[BACKEND] ?? ((core: HandleCore, name: string) => makeBackend(core, name, options));
     this.#core = new HandleCore(++handles, factory);
     this.#older = new OlderSetters(this.#core.events);
     if (options.closeOnExit !== false) {
@@ -241,10 +242,10 @@ export function backendEvents(core: HandleCore): BackendEvents {
   };
 }
 
-/** The backend that a handle's settings name. Throws ENOTSUP for one that is not built. */
-async function makeBackend(core: HandleCore, options: GuestfsOptions): Promise<Backend> {
-  const { kind } = parseBackend(core.settings.backend);
-  if (kind !== 'engine' && kind !== 'auto') throw backendNotBuilt(core.settings.backend);
+/** A backend by its name. Throws ENOTSUP for one that is not built. */
+async function makeBackend(core: HandleCore, name: string, options: GuestfsOptions): Promise<Backend> {
+  const { kind } = parseBackend(name);
+  if (kind !== 'engine' && kind !== 'auto') throw backendNotBuilt(name);
   const events = backendEvents(core);
   if (options.thread === 'own') {
     const [{ OwnThreadBackend }, { createEnginePlatform }] = await Promise.all([

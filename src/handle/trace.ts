@@ -19,7 +19,8 @@ export function traceCall(
   for (const { name } of entry.optargs) {
     const value = options[camelCase(name)];
     if (value === undefined) continue;
-    text += ` ${quoted(`${name}:${Array.isArray(value) ? value.join(' ') : String(value)}`)}`;
+    const shown = Array.isArray(value) ? value.join(' ') : String(value);
+    text += ` ${quoted(`${name}:${name === 'secret' ? '***' : shown}`)}`;
   }
   return text;
 }

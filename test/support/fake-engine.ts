@@ -1,3 +1,4 @@
+import { allocate } from '../../src/bytes/budget.ts';
 import { GuestfsError } from '../../src/errors/index.ts';
 import type { ActionContext, ByteSink, ByteSource } from '../../src/daemon/context.ts';
 import { implementations } from '../../src/daemon/registry.ts';
@@ -87,6 +88,10 @@ export const fakeActions = {
       case 'oom': {
         const heap: unknown[] = [];
         for (;;) heap.push(Array.from({ length: 10_000 }, (_, i) => ({ i })));
+      }
+      case 'buffers': {
+        const held: Uint8Array[] = [];
+        for (;;) held.push(allocate(16 * 1024 * 1024, 'the fake'));
       }
       case 'warn':
         context.warn(args[0] ?? '');

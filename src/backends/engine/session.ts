@@ -9,7 +9,6 @@ import type { BackendCall, FileOrigin, FileTarget, LaunchConfig } from '../backe
 import { DescriptorSink, PathSink, type ClosableSink } from '../io/sink.ts';
 import { extractor } from '../io/tar-extractor.ts';
 import { bytesSource, descriptorSource, pathSource, type ClosableSource } from '../io/source.ts';
-import { actionLog } from './action-log.ts';
 import { hostActions } from './host-actions.ts';
 import { ProgressMeter } from './progress.ts';
 
@@ -76,7 +75,6 @@ export class EngineSession {
           warn: (message) => this.#events.warning(message),
           progress: (position, total) => this.#meter.report(position, total),
           checkCancelled: this.checkCancelled,
-          ...actionLog(),
         },
         this.#actions,
       );

@@ -4086,9 +4086,9 @@ export interface GuestfsMethods {
   /**
    * Get the type of a partition table.
    *
-   * Returns the type of the partition table of `device`: `gpt`, `msdos` for an MBR, `loop` where a filesystem
-   * fills the disk without any table, or one of `aix`, `amiga`, `atari`, `bsd`, `dvh`, `mac`, `pc98`, `sun`.
-   * Fails with EINVAL where there is nothing recognisable.
+   * Returns the type of the partition table of `device`: `gpt`, `msdos` for an MBR, or one of `aix`, `amiga`,
+   * `atari`, `bsd`, `dvh`, `mac`, `pc98`, `sun`. Fails with EINVAL where there is none, also where a filesystem
+   * fills the whole disk.
    *
    * `part_get_parttype` of the API, since 1.0.78.
    *
