@@ -12,7 +12,7 @@ import { isWithinStreamOf, openInput, openOutput } from './streams.ts';
 import { traceCall, traceFailure, traceResult } from './trace.ts';
 
 /** States of a handle; the numbers are those of get_state. */
-export const STATE = { CONFIG: 0, LAUNCHING: 1, READY: 2, BUSY: 3 } as const;
+const STATE = { CONFIG: 0, LAUNCHING: 1, READY: 2, BUSY: 3 } as const;
 
 /** Makes a handle's backend of a name. */
 export type BackendFactory = (core: HandleCore, name: string) => Backend | Promise<Backend>;
