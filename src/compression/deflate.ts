@@ -1,4 +1,7 @@
 import * as zlib from 'node:zlib';
+import { directStream, proves, type Direct } from './direct.ts';
+
+let inflater: Direct | undefined;
 
 /**
  * Decompress a raw deflate stream (RFC 1951) into `into`. Bytes that follow the stream are ignored, and so is
@@ -6,70 +9,14 @@ import * as zlib from 'node:zlib';
  * damaged.
  */
 export function inflateRawInto(stream: Uint8Array, into: Uint8Array): number {
-  if (inflater === undefined) inflater = makeInflater();
+  if (inflater === undefined) inflater = directInflater() ?? inflateRawPublic;
   return inflater(stream, into);
 }
 
-type Inflater = (stream: Uint8Array, into: Uint8Array) => number;
-let inflater: Inflater | undefined;
-
-/** What a zlib stream of Node has below its public interface. */
-interface RawStream {
-  _handle?: {
-    reset?(): void;
-    onerror?: unknown;
-    writeSync?(
-      flush: number,
-      input: Uint8Array,
-      inputOffset: number,
-      inputLength: number,
-      output: Uint8Array,
-      outputOffset: number,
-      outputLength: number,
-    ): void;
-  } | null;
-  _writeState?: Uint32Array;
-}
-
-/**
- * Node's public one-shot call makes a zlib object and an output buffer for each stream, which is a third of the
- * time for clusters of 64 KiB. So one object is kept and its binding called directly, if it is there and proves
- * itself on a stream of known content; else the public call does it.
- */
-function makeInflater(): Inflater {
-  const direct = directInflater();
-  if (direct === undefined) return inflateRawPublic;
-  const sample = new Uint8Array(4000).map((_, i) => i % 7);
-  const into = new Uint8Array(sample.length);
-  try {
-    const packed = zlib.deflateRawSync(sample);
-    const works =
-      direct(packed, into) === into.length &&
-      into.every((byte, i) => byte === sample[i]) &&
-      direct(packed.subarray(0, 5), into) < into.length &&
-      direct(new Uint8Array(100).fill(0xff), into) === -1 &&
-      direct(packed, into.subarray(0, 100)) === 100;
-    return works ? direct : inflateRawPublic;
-  } catch {
-    return inflateRawPublic;
-  }
-}
-
-function directInflater(): Inflater | undefined {
-  const stream = zlib.createInflateRaw({ chunkSize: 64 }) as unknown as RawStream;
-  const handle = stream._handle;
-  const state = stream._writeState;
-  if (!handle?.writeSync || !handle.reset || !(state instanceof Uint32Array)) return undefined;
-  let failed = false;
-  handle.onerror = () => {
-    failed = true;
-  };
-  return (input, into) => {
-    failed = false;
-    handle.reset?.();
-    handle.writeSync?.(zlib.constants.Z_SYNC_FLUSH, input, 0, input.length, into, 0, into.length);
-    return failed ? -1 : into.length - (state[0] as number);
-  };
+function directInflater(): Direct | undefined {
+  const direct = directStream(() => zlib.createInflateRaw({ chunkSize: 64 }), zlib.constants.Z_SYNC_FLUSH);
+  const sample = new Uint8Array(4000).map((_, i) => (i * i) % 251);
+  return direct !== undefined && proves(direct, sample, zlib.deflateRawSync(sample)) ? direct : undefined;
 }
 
 /** {@link inflateRawInto} by Node's public interface alone. */

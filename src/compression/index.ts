@@ -9,7 +9,7 @@ import { lzopDecompressor } from './lzop.ts';
 import { lzwCompressor, lzwDecompressor } from './lzw.ts';
 import type { Transform } from './transform.ts';
 import type { CompressionType } from './types.ts';
-import { zstdDecompressor } from './zstd/stream.ts';
+import { zstdCompressor, zstdDecompressor } from './zstd/stream.ts';
 
 export { inflateRawInto } from './deflate.ts';
 export { detectCompression } from './detect.ts';
@@ -73,7 +73,7 @@ export function compressor(type: CompressionType, level?: number): Transform {
     case 'compress':
       return lzwCompressor();
     case 'zstd':
-      return externalCompressor('zstd', ['-q', '-c', ...flags]);
+      return zstdCompressor(level) ?? externalCompressor('zstd', ['-q', '-c', ...flags]);
     case 'xz':
       return externalCompressor('xz', ['-c', ...flags]);
     case 'lzma':

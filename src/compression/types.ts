@@ -4,7 +4,7 @@
  * | type | decompress | compress |
  * |---|---|---|
  * | gzip | node:zlib | node:zlib |
- * | zstd | WebAssembly (zstddec) | the host's `zstd` |
+ * | zstd | WebAssembly (zstddec); single buffers by node:zlib where it has zstd | node:zlib, else the host's `zstd` |
  * | xz | own | the host's `xz` |
  * | lzma (the older "alone" form) | own | the host's `xz` |
  * | bzip2 | own | the host's `bzip2` |

@@ -1,6 +1,8 @@
 import { CorruptError, UnsupportedError } from '../../errors/index.ts';
 import type { Transform } from '../transform.ts';
 import { zstdWindow } from '../zstd.ts';
+import { ZlibStream } from '../zlib-stream.ts';
+import { nodeZstd } from './direct.ts';
 import { ZstdStream } from './decoder.ts';
 
 /** Bytes given in one piece. */
@@ -38,6 +40,26 @@ export function zstdDecompressor(): Transform {
     end() {
       if (inFrame) throw new CorruptError('zstd frame', 'the data end within a frame');
       return [];
+    },
+  };
+}
+
+/** Compress as zstd(1) does, with Node's own encoder; undefined where this Node has none. */
+export function zstdCompressor(level = 3): Transform | undefined {
+  const node = nodeZstd();
+  if (node === undefined) return undefined;
+  const { ZSTD_e_continue, ZSTD_e_end, ZSTD_c_compressionLevel } = node.constants;
+  const stream = new ZlibStream(
+    node.createZstdCompress({ chunkSize: CHUNK, params: { [ZSTD_c_compressionLevel]: level } }),
+  );
+  return {
+    *push(chunk) {
+      const bytes = stream.step(chunk, ZSTD_e_continue);
+      if (bytes.length > 0) yield bytes;
+    },
+    *end() {
+      yield stream.step(new Uint8Array(0), ZSTD_e_end);
+      stream.close();
     },
   };
 }
