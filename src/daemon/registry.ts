@@ -7,6 +7,7 @@ import { extensionsActions } from './actions/extensions.ts';
 import { featuresActions } from './actions/features.ts';
 import { identifyActions } from './actions/identify.ts';
 import { initrdActions } from './actions/initrd.ts';
+import { inspectActions } from './actions/inspect.ts';
 import { internalActions } from './actions/internal.ts';
 import { lifecycleActions } from './actions/lifecycle.ts';
 import { lvmActions } from './actions/lvm.ts';
@@ -32,6 +33,7 @@ export const implementations: Partial<DaemonActions> = {
   ...featuresActions,
   ...identifyActions,
   ...initrdActions,
+  ...inspectActions,
   ...internalActions,
   ...lifecycleActions,
   ...lvmActions,
