@@ -10,14 +10,15 @@ const bundle = path.join(__dirname, 'tools.cjs');
 const cacheFile = `${bundle}.${process.version}-${process.arch}.cache`;
 
 function compile(cachedData) {
-  const source = fs.readFileSync(bundle, 'utf8');
-  const script = new vm.Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
+  // The bundle is ASCII, and a function expression already: nothing is decoded, copied or wrapped here.
+  const source = fs.readFileSync(bundle, 'latin1');
+  const script = new vm.Script(source, {
     filename: bundle,
     cachedData,
     importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, require, module, bundle, __dirname);
+  script.runInThisContext()(module.exports, require, module, bundle);
   return { script, tools: module.exports };
 }
 

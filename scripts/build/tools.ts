@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 /** Names of the commands, out of package.json, so that none is built without being installed or the reverse. */
 function toolNames(root: string): string[] {
@@ -11,43 +11,65 @@ function toolNames(root: string): string[] {
   return Object.keys(bin);
 }
 
+/** The records with their words are as large as all else together, and only help needs them: a file of their own. */
+const wordsApart: Plugin = {
+  name: 'words-apart',
+  setup(builder) {
+    builder.onResolve({ filter: /actions\/all\.ts$/ }, () => ({ path: './words.cjs', external: true }));
+  },
+};
+
+const common = {
+  bundle: true,
+  format: 'cjs' as const,
+  platform: 'node' as const,
+  target: 'node20',
+  // The start reads the bundle as one byte a character.
+  charset: 'ascii' as const,
+  minify: true,
+  legalComments: 'none' as const,
+  logLevel: 'warning' as const,
+};
+
 /** Bundle the tools and write the small files that npm links as commands. */
 export async function buildTools(root: string): Promise<void> {
   const folder = join(root, 'dist', 'bin');
   mkdirSync(folder, { recursive: true });
-  const common = {
-    bundle: true,
-    format: 'cjs' as const,
-    platform: 'node' as const,
-    target: 'node20',
-    external: ['koffi'],
-    minify: true,
-    keepNames: true,
-    legalComments: 'none' as const,
-    logLevel: 'warning' as const,
-    // The library finds its worker beside itself; the tools run the engine in their own thread.
-    define: { 'import.meta.url': 'importMetaUrl' },
-    banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
-  };
   await build({
     ...common,
     entryPoints: [join(root, 'src', 'tools', 'main.ts')],
     outfile: join(folder, 'tools.cjs'),
+    external: ['koffi'],
+    plugins: [wordsApart],
+    // The library finds its worker beside itself; the tools run the engine in their own thread.
+    define: { 'import.meta.url': 'importMetaUrl' },
+    banner: {
+      js: '(function(exports,require,module,__filename){const importMetaUrl=require("node:url").pathToFileURL(__filename).href;',
+    },
+    footer: { js: '})' },
+  });
+  await build({
+    ...common,
+    entryPoints: [join(root, 'src', 'actions', 'all.ts')],
+    outfile: join(folder, 'words.cjs'),
   });
   await build({
     ...common,
     entryPoints: [join(root, 'scripts', 'build', 'start.cjs')],
     outfile: join(folder, 'start.cjs'),
-    banner: {},
-    define: {},
   });
   for (const name of toolNames(root)) {
     const path = join(folder, `${name}.cjs`);
     writeFileSync(path, `#!/usr/bin/env node\nrequire('./start.cjs').start(${JSON.stringify(name)});\n`);
     chmodSync(path, 0o755);
   }
-  const cached = spawnSync(process.execPath, [join(folder, 'start.cjs'), '--write-code-cache'], {
-    stdio: 'inherit',
+  writeCodeCache(root, join(folder, 'start.cjs'));
+}
+
+function writeCodeCache(root: string, start: string): void {
+  const image = join(root, 'examples', 'images', 'tiny-guest.qcow2');
+  const cached = spawnSync(process.execPath, [start, '--write-code-cache', image], {
+    stdio: ['ignore', 'ignore', 'inherit'],
   });
   if (cached.status !== 0) throw new Error('the code cache of the tools could not be written');
 }
