@@ -7,6 +7,10 @@ import { Ring, ringBytes, type RingPlan } from './ahead-ring.ts';
 /** Most helper threads of one ring: reading and writing do not keep up with more. */
 const MAX_HELPERS = 3;
 
+/** Rings at one time: a chain of images must not start threads for each. */
+const MAX_RINGS = 2;
+let rings = 0;
+
 /** Where the helper's code may be: beside this file, or as seen from the bundles of the build. */
 const ENTRIES = ['ahead-worker.js', '../compression/ahead-worker.js', '../../compression/ahead-worker.js'];
 
@@ -38,11 +42,11 @@ export interface Ahead {
 
 /**
  * A ring whose jobs are decompressed by helper threads. Undefined where that cannot help: on a machine with one
- * processor, or where the helper's code is not found.
+ * processor, where two rings are in use already, or where the helper's code is not found.
  */
 export function startAhead(options: AheadOptions): Ahead | undefined {
   const helpers = Math.min(MAX_HELPERS, availableParallelism() - 1);
-  if (helpers < 1) return undefined;
+  if (helpers < 1 || rings >= MAX_RINGS) return undefined;
   if (entry === undefined) entry = findEntry();
   if (entry === null) return undefined;
   const url = entry;
@@ -70,5 +74,15 @@ export function startAhead(options: AheadOptions): Ahead | undefined {
     }
   };
   wake();
-  return { ring, wake, close: () => ring.stop() };
+  rings++;
+  let open = true;
+  return {
+    ring,
+    wake,
+    close() {
+      if (open) rings--;
+      open = false;
+      ring.stop();
+    },
+  };
 }

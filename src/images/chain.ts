@@ -93,6 +93,7 @@ function openQcow2Image(path: string, file: BlockDevice, options: ImageOptions, 
     if (backing !== undefined) below.push(backing);
     const device = openQcow2(file, header, {
       name: path,
+      depth: chain.above.length,
       ...(data === undefined ? {} : { data }),
       ...(backing === undefined ? {} : { backing }),
       ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),

@@ -4,9 +4,6 @@ import { zstdInto } from '../../compression/zstd.ts';
 import { CorruptError } from '../../errors/index.ts';
 import type { QcowImageHeader } from './header.ts';
 
-/** Bytes of decompressed clusters that an image keeps. */
-const KEPT_BYTES = 4 * 1024 * 1024;
-
 /** Decompressed clusters, least recently used out first; evicted buffers are used again. */
 export class ClusterCache {
   readonly #file: BlockDevice;
@@ -16,11 +13,12 @@ export class ClusterCache {
   readonly #kept = new Map<number, Uint8Array>();
   #compressed: Uint8Array;
 
-  constructor(file: BlockDevice, header: QcowImageHeader) {
+  /** `keep` is in bytes. */
+  constructor(file: BlockDevice, header: QcowImageHeader, keep: number) {
     this.#file = file;
     this.#clusterSize = header.clusterSize;
     this.#zstd = header.compression === 'zstd';
-    this.#capacity = Math.max(2, Math.min(256, Math.floor(KEPT_BYTES / header.clusterSize)));
+    this.#capacity = Math.max(1, Math.min(256, Math.floor(keep / header.clusterSize)));
     this.#compressed = new Uint8Array(0);
   }
 

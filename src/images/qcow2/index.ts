@@ -17,6 +17,8 @@ export interface Qcow2Options {
   backing?: BlockDevice;
   /** Id or name of the internal snapshot to read instead of the active state. */
   snapshot?: string;
+  /** Place in a backing chain, 0 (the default) at the top: deeper images keep less in memory. */
+  depth?: number;
 }
 
 /**
@@ -31,5 +33,5 @@ export function openQcow2(file: BlockDevice, header: QcowImageHeader, options: Q
     active = findSnapshot(readSnapshots(file, header), options.snapshot, header, file.size);
   }
   const parts = { file, data: options.data, backing: options.backing };
-  return guard(new QcowReader(parts, header, active, active.size), options.name);
+  return guard(new QcowReader(parts, header, active, active.size, options.depth ?? 0), options.name);
 }

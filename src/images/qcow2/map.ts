@@ -46,9 +46,9 @@ export class ClusterMap {
   readonly #externalData: boolean;
   readonly #compressedShift: number;
 
-  /** `shared` is another map of the same image, whose tables in memory are used too. */
-  constructor(file: BlockDevice, header: QcowImageHeader, active: ActiveTable, shared?: ClusterMap) {
-    this.#tables = shared === undefined ? new TableWindows(file) : shared.#tables;
+  /** `tables` reads the tables of the image; several maps of one image may share it. */
+  constructor(file: BlockDevice, header: QcowImageHeader, active: ActiveTable, tables: TableWindows) {
+    this.#tables = tables;
     this.#fileSize = file.size;
     this.#clusterSize = header.clusterSize;
     this.#extended = header.extendedL2;

@@ -4,6 +4,11 @@ import { ReadAhead } from './ahead.ts';
 import { ClusterCache } from './compressed.ts';
 import type { QcowImageHeader } from './header.ts';
 import { ClusterMap, RUN, type ActiveTable } from './map.ts';
+import { TableWindows } from './windows.ts';
+
+/** Windows of tables and bytes of decompressed clusters that the top image of a chain keeps. */
+const TABLE_WINDOWS = 64;
+const CLUSTER_BYTES = 4 * 1024 * 1024;
 
 /** Where a qcow2 image's bytes are. */
 export interface QcowParts {
@@ -26,18 +31,17 @@ export class QcowReader implements BlockDevice {
   readonly #ahead: ReadAhead;
   readonly #clusterSize: number;
 
-  constructor(parts: QcowParts, header: QcowImageHeader, active: ActiveTable, size: number) {
+  /** `depth` is the image's place in its chain, 0 at the top: the deeper, the less memory it gets. */
+  constructor(parts: QcowParts, header: QcowImageHeader, active: ActiveTable, size: number, depth: number) {
     this.#parts = parts;
     this.#data = parts.data ?? parts.file;
     this.size = size;
-    this.#map = new ClusterMap(parts.file, header, active);
-    this.#clusters = new ClusterCache(parts.file, header);
-    this.#ahead = new ReadAhead(
-      parts.file,
-      header,
-      new ClusterMap(parts.file, header, active, this.#map),
-      size,
-    );
+    const { file } = parts;
+    const share = 2 ** Math.min(4, depth);
+    const tables = new TableWindows(file, TABLE_WINDOWS / share);
+    this.#map = new ClusterMap(file, header, active, tables);
+    this.#clusters = new ClusterCache(file, header, CLUSTER_BYTES / share);
+    this.#ahead = new ReadAhead(file, header, new ClusterMap(file, header, active, tables), size);
     this.#clusterSize = header.clusterSize;
   }
 

@@ -2,8 +2,6 @@ import type { BlockDevice } from '../../block/device.ts';
 
 /** Bytes of a window: several L2 tables of small clusters, a slice of a table of large ones. */
 const WINDOW = 64 * 1024;
-/** Windows kept: 4 MiB map 32 GiB of an image with clusters of 64 KiB. */
-const KEPT = 64;
 
 /**
  * The tables of an image, read in windows of the file that are kept raw, least recently used out first. Nothing
@@ -12,12 +10,15 @@ const KEPT = 64;
  */
 export class TableWindows {
   readonly #file: BlockDevice;
+  readonly #keep: number;
   readonly #kept = new Map<number, DataView>();
   #lastIndex = -1;
   #last: DataView = new DataView(new ArrayBuffer(0));
 
-  constructor(file: BlockDevice) {
+  /** `keep` is the number of windows kept; 64, which are 4 MiB, map 32 GiB where clusters have 64 KiB. */
+  constructor(file: BlockDevice, keep: number) {
     this.#file = file;
+    this.#keep = keep;
   }
 
   /** The view that holds the byte at `offset`; the byte is at `offset % windowSize` in it. */
@@ -35,7 +36,7 @@ export class TableWindows {
 
   #load(index: number): DataView {
     let view: DataView | undefined;
-    if (this.#kept.size >= KEPT) {
+    if (this.#kept.size >= this.#keep) {
       const [oldest, evicted] = this.#kept.entries().next().value as [number, DataView];
       this.#kept.delete(oldest);
       view = evicted;
