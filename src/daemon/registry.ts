@@ -9,6 +9,7 @@ import { identifyActions } from './actions/identify.ts';
 import { initrdActions } from './actions/initrd.ts';
 import { inspectActions } from './actions/inspect.ts';
 import { internalActions } from './actions/internal.ts';
+import { isoActions } from './actions/iso.ts';
 import { lifecycleActions } from './actions/lifecycle.ts';
 import { lvmActions } from './actions/lvm.ts';
 import { mdActions } from './actions/md.ts';
@@ -23,7 +24,7 @@ import { xattrActions } from './actions/xattr.ts';
 import type { DaemonActions } from './generated/contract.ts';
 
 /** Every action that has an implementation, merged topic by topic; the order has no meaning. */
-export const implementations: Partial<DaemonActions> = {
+export const implementations = {
   ...archiveActions,
   ...blockdevActions,
   ...checksumActions,
@@ -35,6 +36,7 @@ export const implementations: Partial<DaemonActions> = {
   ...initrdActions,
   ...inspectActions,
   ...internalActions,
+  ...isoActions,
   ...lifecycleActions,
   ...lvmActions,
   ...mdActions,
@@ -46,4 +48,4 @@ export const implementations: Partial<DaemonActions> = {
   ...transferActions,
   ...writeActions,
   ...xattrActions,
-};
+} satisfies Partial<DaemonActions>;

@@ -1,5 +1,6 @@
 import { ext4Format } from './ext4/index.ts';
 import { fatFormat } from './fat/index.ts';
+import { iso9660Format } from './iso9660/index.ts';
 import type { FileSystemFormat } from './filesystem.ts';
 
 /**
@@ -9,6 +10,8 @@ import type { FileSystemFormat } from './filesystem.ts';
 export const filesystemFormats: readonly FileSystemFormat[] = [
   // First, because most guests are made of it, and its magic is seldom met by chance.
   ext4Format,
-  // Its signature is weak (a jump instruction and a plausible parameter block): after what has a real magic.
+  // Before FAT: a hybrid disc image may have a boot sector that looks like one.
+  iso9660Format,
+  // Its signature is weak (a jump instruction and a plausible parameter block): after what has a real one.
   fatFormat,
 ];

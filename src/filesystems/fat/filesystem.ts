@@ -1,6 +1,7 @@
 import type { BlockDevice } from '../../block/device.ts';
 import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import type { DirEntry, FileSystem, OpenFileSystemOptions, Stat, StatFs, Xattr } from '../filesystem.ts';
+import { NameIndex } from '../name-index.ts';
 import { ChainCache } from './chain.ts';
 import {
   checkRange,
@@ -8,12 +9,13 @@ import {
   countDirectories,
   entries,
   type DirectoryContext,
+  type FatEntry,
   type Place,
 } from './directory.ts';
 import { EntryReader, type EntryView } from './entry-reader.ts';
 import { FIRST_CLUSTER, readGeometry, type Geometry } from './geometry.ts';
 import { ATTR_DIRECTORY, ATTR_READ_ONLY, ENTRY, Entry } from './layout.ts';
-import { NameIndex } from './name-index.ts';
+import { folded } from './names.ts';
 import { parseOptions, type FatOptions } from './options.ts';
 import { FatTable } from './table.ts';
 import { fatTime } from './times.ts';
@@ -70,7 +72,10 @@ export class FatFileSystem implements FileSystem {
 
   lookup(directory: number, name: string): number {
     const place = this.#place(directory);
-    return this.#names.find(directory, name, () => entries(this.#context, place));
+    const names = this.#names.of(directory, () => comparedNames(entries(this.#context, place)));
+    const wanted = folded(name);
+    // Linux drops dots at the end of what is looked for.
+    return names.get(wanted) ?? names.get(wanted.replace(/\.+$/, '')) ?? 0;
   }
 
   *readdir(directory: number): Generator<DirEntry> {
@@ -328,5 +333,14 @@ export class FatFileSystem implements FileSystem {
       }
       index += run.count;
     }
+  }
+}
+
+/** Long and short names of files, as they are compared. */
+function* comparedNames(files: Iterable<FatEntry>): Generator<{ name: string; inode: number }> {
+  for (const { name, alias, offset } of files) {
+    const inode = offset / ENTRY;
+    yield { name: folded(name), inode };
+    if (alias !== '' && alias !== name) yield { name: folded(alias), inode };
   }
 }
