@@ -13,21 +13,8 @@ const MISSING: readonly string[] = [
   'vfs_minimum_size',
   'isoinfo_device',
   'isoinfo',
-  'sfdisk_kernel_geometry',
-  'sfdisk_disk_geometry',
-  'part_list',
-  'part_get_parttype',
-  'part_get_bootable',
-  'part_get_mbr_id',
-  'part_get_gpt_type',
-  'part_get_gpt_attributes',
-  'part_get_name',
-  'part_get_gpt_guid',
-  'part_get_mbr_part_type',
-  'part_get_disk_guid',
   'get_e2label',
   'get_e2uuid',
-  'sfdisk_l',
 ];
 
 function implemented(name: string): boolean {

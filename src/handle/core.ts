@@ -149,9 +149,6 @@ export class HandleCore {
     call.args = checked.args;
     call.options = { ...checked.options, ...extra };
     if (signal !== undefined) call.signal = signal;
-    if (entry.configOnly && this.#state !== 'config' && entry.name !== 'launch') {
-      throw new GuestfsError('EINVAL', `${entry.name}: must be called before launch`, { action: entry.name });
-    }
     return call;
   }
 
@@ -256,6 +253,7 @@ export class HandleCore {
     if (implementation === undefined) {
       throw new UnsupportedError(`${call.entry.name}: this is not part of this version`);
     }
+    if (call.entry.configOnly && call.entry.name !== 'launch') this.requireConfig(call.entry.name);
     const result = await implementation(this, call.args, call.options);
     noteSuccess(call.entry.name);
     return result;

@@ -61,6 +61,21 @@ interface Drive extends DriveConfig {
 
 const invalid = (message: string): GuestfsError => new GuestfsError('EINVAL', message);
 
+const temporaryFolders = new Set<string>();
+let listening = false;
+
+/** Have a temporary folder removed when the program ends without closing the handle. */
+function removeAtExit(folder: string): void {
+  if (!listening) process.on('exit', removeAll);
+  listening = true;
+  temporaryFolders.add(folder);
+}
+
+function removeAll(): void {
+  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
+  temporaryFolders.clear();
+}
+
 /** The drives that were added to a handle, in their order: the first is /dev/sda. */
 export class DriveList {
   readonly #tmpdir: () => string;
@@ -153,20 +168,16 @@ export class DriveList {
     this.#drives = [];
     if (this.#folder === undefined) return;
     rmSync(this.#folder, { recursive: true, force: true });
-    process.off('exit', this.#atExit);
+    temporaryFolders.delete(this.#folder);
     this.#folder = undefined;
   }
-
-  readonly #atExit = (): void => {
-    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
-  };
 
   #makeTemporary(what: string, size: number): string {
     const place = this.#tmpdir();
     try {
       if (this.#folder === undefined) {
         this.#folder = mkdtempSync(join(place, 'guestfs-'));
-        process.on('exit', this.#atExit);
+        removeAtExit(this.#folder);
       }
       const path = join(this.#folder, `${what}${++this.#temporary}.img`);
       const fd = openSync(path, 'wx', 0o600);

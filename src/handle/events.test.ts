@@ -115,7 +115,7 @@ describe('trace', () => {
     assert.deepEqual(await traced((g) => g.cat('/missing')), ['cat "/missing"', 'cat = NULL (error)']);
     assert.deepEqual(await traced((g) => g.isConfig()), ['is_config', 'is_config = 0']);
     assert.deepEqual(await traced((g) => g.setVerbose(false)), ['set_verbose false', 'set_verbose = 0']);
-    assert.deepEqual(await traced((g) => g.setMemsize(100)), []);
+    assert.deepEqual(await traced((g) => g.setMemsize(100)), ['set_memsize 100', 'set_memsize = -1 (error)']);
     assert.deepEqual(await traced((g) => g.echoDaemon(['a', 'b'])), [
       'echo_daemon "a b"',
       'echo_daemon = "a b"',

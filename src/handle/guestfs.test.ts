@@ -101,9 +101,11 @@ for (const thread of ['own', 'worker'] as const) {
         g.cat('/1').then(note('cat 1')),
         g.cat('/2').then(note('cat 2')),
         g.setIdentifier('x').then(note('set')),
+        g.shutdown().then(note('shutdown')),
+        g.setMemsize(300).then(note('memsize')),
         g.close().then(note('close')),
       ]);
-      assert.deepEqual(order, ['add', 'launch', 'cat 1', 'cat 2', 'set', 'close']);
+      assert.deepEqual(order, ['add', 'launch', 'cat 1', 'cat 2', 'set', 'shutdown', 'memsize', 'close']);
     });
 
     test('errors carry code, errno and action, and are the last error', async () => {

@@ -1,7 +1,6 @@
 import { API_LEVEL, packageVersion } from '../actions/version.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { parseMountable } from '../daemon/mountable.ts';
-import { copyOut } from './copy-out.ts';
 import type { HandleCore } from './core.ts';
 import { MAX_DRIVES, type AddDriveOptions } from './drives.ts';
 import { available, featureAvailable } from './features.ts';
@@ -114,8 +113,10 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
   disk_virtual_size: (core, [filename]) => core.hostCall('disk_virtual_size', [filename]),
   disk_has_backing_file: (core, [filename]) => core.hostCall('disk_has_backing_file', [filename]),
   disk_create: unsupported('creating disk images'),
-  copy_out: (core, [remotePath, localDirectory], options) =>
-    copyOut(core, remotePath as string, localDirectory as string, options),
+  async copy_out(core, [remotePath, localDirectory], options) {
+    const { copyOut } = await import('./copy-out.ts');
+    await copyOut(core, remotePath as string, localDirectory as string, options);
+  },
   copy_in: unsupported('copying into a guest'),
   mount_local: unsupported('mounting a guest on the host'),
   mount_local_run: unsupported('mounting a guest on the host'),
