@@ -20,6 +20,8 @@ function comparable(text: string): string {
       .replace(/^( *(?:dev|st_dev|fsid|flag): ).*$/gm, '$1*')
       .replace(/([ ,])\d+:\d+([ ,]\d+[ ,]\d+[ ,]\d+:\d+[ ,])/g, '$1*$2')
       .replace(/^elapsed time: .*$/gm, 'elapsed time: *')
+      // What 1.48 calls a spare field has a name in 1.61.
+      .replaceAll('app2_spare1: ', 'app2_class: ')
       // The appliance names the disks as they come up.
       .replace(/\/dev\/sdc2/g, '/dev/sda2')
   );

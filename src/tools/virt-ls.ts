@@ -138,7 +138,7 @@ async function list(
 
 async function namesOf(handle: Handle, directory: string, { recursive, form }: LsOptions): Promise<string[]> {
   if (!recursive) return handle.ls(directory);
-  // find leaves the directory out of its names; stock virt-ls shows them with a slash before.
+  // Stock virt-ls shows a slash before the names, except where the directory was written with one at its end.
   const found = await handle.find(directory);
-  return form === 'json' ? found : found.map((name) => (name.startsWith('/') ? name : `/${name}`));
+  return form === 'json' || directory.endsWith('/') ? found : found.map((name) => `/${name}`);
 }

@@ -103,7 +103,9 @@ async function look(
   file.inode = inode;
   file.shown = size;
   if (size <= from) return lastShown;
-  if (headings && lastShown !== file.path) context.out.write(`\n--- ${file.path} ---\n\n`);
+  if (headings && lastShown !== file.path) {
+    context.out.write(`${lastShown === undefined ? '' : '\n'}--- ${file.path} ---\n\n`);
+  }
   await handle.downloadOffset(path, await fileOutput(context.out), from, size - from);
   return file.path;
 }

@@ -38,6 +38,8 @@ export const cases: readonly Case[] = [
   { name: 'ls-m', argv: ['virt-ls', ...A, '-m', '/dev/sda5', '/'] },
   { name: 'ls-l', argv: ['virt-ls', '-l', ...A, '/home/user'] },
   { name: 'ls-R', argv: ['virt-ls', '-R', ...A, '/home'] },
+  { name: 'ls-R-root', argv: ['virt-ls', '-R', ...A, '-m', '/dev/sda5', '/'] },
+  { name: 'ls-lR-root', argv: ['virt-ls', '-lR', ...A, '-m', '/dev/sda5', '/', '/lost+found/'] },
   { name: 'ls-lR', argv: ['virt-ls', '-lR', ...A, '/home'] },
   { name: 'ls-lR-h', argv: ['virt-ls', '-lR', '-h', ...A, '/home/user'] },
   { name: 'ls-lR-csv', argv: ['virt-ls', '-lR', '--csv', ...A, '/home'] },
@@ -122,9 +124,9 @@ statvfs /
 echo = ls
 ls /home/user
 echo = ls0
-ls0 /home/user -
+ls0 /home/user - | tr '\\0' '\\n' | LC_ALL=C sort
 echo = find
-find /home
+find /home/
 echo = exists
 exists /nowhere
 echo = is-dir
@@ -143,8 +145,6 @@ echo = pread
 pread /home/user/short 4 3
 echo = hexdump
 hexdump /home/user/short
-echo = file
-file /bin/ls
 echo = arch
 file-architecture /bin/ls
 echo = vfs
@@ -159,7 +159,7 @@ vfs-label /dev/sda1
 echo = inspect-os
 inspect-os
 echo = inspect-get
-inspect-get-mountpoints /dev/vg_guest/root
+inspect-get-mountpoints /dev/vg_guest/root | sort
 inspect-get-filesystems /dev/vg_guest/root
 inspect-get-distro /dev/vg_guest/root
 inspect-get-major-version /dev/vg_guest/root
@@ -179,7 +179,7 @@ glob echo /home/user/zz* x
 glob cat /etc/host*
 -glob cat /nomatch*
 echo = readdir
-readdir /home
+readdir /home/empty | grep -c name
 echo = checksum
 checksum md5 /etc/hostname
 echo = pipe
@@ -188,7 +188,7 @@ ls /home | sort -r
 echo = download
 download /etc/hostname -
 echo = supported
-supported | head -3
+supported | grep 'acl yes'
 echo = available
 -feature-available "lvm2 nosuch"
 feature-available lvm2

@@ -1,7 +1,7 @@
 import type { Handle } from '../common/handle.ts';
 import { csvField } from '../common/csv.ts';
 import { humanSize } from '../common/human.ts';
-import { jsonDocument } from '../common/json.ts';
+import { jsonLine } from '../common/json.ts';
 import type { Output } from '../common/output.ts';
 import { walk, type WalkedFile } from '../common/walk.ts';
 
@@ -58,7 +58,7 @@ export class LongListing {
   readonly #out: Output;
   readonly #options: LongOptions;
   readonly #now = Math.floor(Date.now() / 1000);
-  readonly #json: Record<string, unknown>[] = [];
+  #jsonFiles = 0;
 
   constructor(handle: Handle, out: Output, options: LongOptions) {
     this.#handle = handle;
@@ -67,16 +67,15 @@ export class LongListing {
   }
 
   /** List a directory and what is below it. */
-  async add(directory: string): Promise<void> {
+  async add(given: string): Promise<void> {
+    const directory = given.replace(/(?<=.)\/+$/, '');
     const { checksum } = this.#options;
     if (checksum === undefined) {
       await walk(this.#handle, directory, (file) => this.#show(file, undefined));
       return;
     }
-    // No other call can be made while the walk goes on.
-    const files: WalkedFile[] = [];
-    await walk(this.#handle, directory, (file) => files.push(file));
-    for (const file of files) {
+    const { walkByDirectory } = await import('../common/walk-by-directory.ts');
+    for await (const file of walkByDirectory(this.#handle, directory)) {
       const regular = (file.stat.stMode & 0o170000) === REGULAR;
       this.#show(file, regular ? await this.#handle.checksum(checksum, file.path) : undefined);
     }
@@ -84,14 +83,16 @@ export class LongListing {
 
   #show(file: WalkedFile, sum: string | undefined): void {
     const { form } = this.#options;
-    if (form === 'json') this.#json.push(this.#record(file, sum));
+    if (form === 'json')
+      this.#out.write((this.#jsonFiles++ === 0 ? '[\n' : ',\n') + jsonLine(this.#record(file, sum)));
     else if (form === 'csv') this.#out.write(this.#csv(file, sum));
     else this.#out.write(this.#text(file, sum));
   }
 
   /** Write what has to wait for the end. */
   end(): void {
-    if (this.#options.form === 'json') this.#out.write(jsonDocument(this.#json));
+    if (this.#options.form !== 'json') return;
+    this.#out.write(this.#jsonFiles === 0 ? '[]\n' : '\n]\n');
   }
 
   #size(bytes: number): string {
