@@ -21,6 +21,7 @@ import { cacheDevice } from './cache.ts';
 import type { BlockDevice } from './device.ts';
 import { openFile } from './file.ts';
 import { otherWriter } from './file-locks.ts';
+import { nativeSeek } from './file-native.ts';
 import { guard } from './guard.ts';
 import { memoryDevice } from './memory.ts';
 import { overlayDevice } from './overlay.ts';
@@ -255,6 +256,23 @@ describe('block devices', () => {
 });
 
 describe('sparse files', () => {
+  test(
+    'holes are found with koffi',
+    { skip: nativeSeek() === undefined ? 'koffi is not installed' : false },
+    () => {
+      const path = join(folder.path, 'holes.img');
+      const fd = openSync(path, 'w');
+      ftruncateSync(fd, 8 * 1024 * 1024);
+      writeSync(fd, new Uint8Array(4096).fill(1), 0, 4096, 1024 * 1024);
+      writeSync(fd, new Uint8Array(4096).fill(1), 0, 4096, 5 * 1024 * 1024);
+      closeSync(fd);
+      const device = openFile(path);
+      const kinds = [...device.extents(0, device.size)].map((extent) => extent.kind);
+      assert.deepEqual(kinds, ['hole', 'data', 'hole', 'data', 'hole']);
+      device.close();
+    },
+  );
+
   test('a file without blocks is one hole', () => {
     const path = join(folder.path, 'empty.img');
     writeFileSync(path, '');

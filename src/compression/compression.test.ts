@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { deflateRawSync } from 'node:zlib';
 import { fuzz, random } from '../../test/support/fuzz.ts';
 import { hasTool } from '../../test/support/tools.ts';
 import { GuestfsError } from '../errors/index.ts';
+import { inflateRawPublic } from './deflate.ts';
 import {
   compressor,
   decompressAll,
@@ -13,7 +15,9 @@ import {
   inflateRawInto,
   type CompressionType,
   type Transform,
+  zstdInto,
 } from './index.ts';
+import { zstdSteps } from './zstd.ts';
 
 /** Text, noise, long runs and structured bytes: about 1.3 MB. */
 function sample(): Buffer {
@@ -196,6 +200,54 @@ describe('inflateRawInto', () => {
     const cut = inflateRawInto(deflated.subarray(0, 1000), target);
     assert.ok(cut > 0 && cut < SAMPLE.length);
     assert.equal(inflateRawInto(new Uint8Array(1000).fill(0xff), target), -1);
+  });
+});
+
+describe('the two ways to decompress a buffer agree', () => {
+  const room = [1, 100, 40_000, 65_536, 70_000];
+  const sources = [SAMPLE.subarray(0, 65_536), SAMPLE.subarray(390_000, 455_536), Buffer.alloc(65_536)];
+
+  test('deflate', () => {
+    for (const source of sources) {
+      const packed = deflateRawSync(source);
+      for (const input of [
+        packed,
+        Buffer.concat([packed, Buffer.alloc(500, 0x77)]),
+        packed.subarray(0, 60),
+      ]) {
+        for (const size of room) {
+          const a = new Uint8Array(size);
+          const b = new Uint8Array(size);
+          const filled = inflateRawInto(input, a);
+          assert.equal(filled, inflateRawPublic(input, b));
+          if (filled > 0) assert.deepEqual(a.subarray(0, filled), b.subarray(0, filled));
+        }
+      }
+    }
+  });
+
+  test('zstd', { skip: skipWithout('zstd') }, () => {
+    for (const source of sources) {
+      const packed = tool('zstd -q -c', source);
+      const halves = Buffer.concat([
+        tool('zstd -q -c', source.subarray(0, 30_000)),
+        tool('zstd -q -c', source.subarray(30_000)),
+      ]);
+      for (const input of [
+        packed,
+        halves,
+        Buffer.concat([packed, Buffer.alloc(500, 0x77)]),
+        packed.subarray(0, 12),
+      ]) {
+        for (const size of [30_000, 65_536, 70_000]) {
+          const a = new Uint8Array(size);
+          const b = new Uint8Array(size);
+          const filled = zstdInto(input, a);
+          assert.equal(filled, zstdSteps(input, b));
+          if (filled > 0) assert.deepEqual(a.subarray(0, filled), b.subarray(0, filled));
+        }
+      }
+    }
   });
 });
 

@@ -6,7 +6,9 @@ import { after, before, describe, test } from 'node:test';
 import { random } from '../../../test/support/fuzz.ts';
 import { needsTool, run, temporaryFolder } from '../../../test/support/tools.ts';
 import type { BlockDevice } from '../../block/device.ts';
+import { openFile } from '../../block/file.ts';
 import { openImage, type ImageOptions } from '../index.ts';
+import { readHeader } from './index.ts';
 
 const folder = temporaryFolder();
 after(() => folder.remove());
@@ -161,6 +163,44 @@ describe('images that qemu-io writes', { skip }, () => {
       }
     }
     device.close();
+  }
+});
+
+describe('headers', { skip }, () => {
+  for (const options of [
+    'compat=0.10',
+    'compat=1.1,lazy_refcounts=on',
+    'cluster_size=512,refcount_bits=1',
+    'cluster_size=2M,refcount_bits=64,compression_type=zstd',
+    'extended_l2=on,cluster_size=32k',
+    'data_file=DATA,data_file_raw=on',
+  ]) {
+    test(`${options}: what qemu-img info shows`, () => {
+      rmSync(at('info.bin'), { force: true });
+      const args = ['-o', options.replace('DATA', at('info.bin')), at('info.qcow2'), '123456789'];
+      run('qemu-img', 'create', '-q', '-f', 'qcow2', ...args);
+      const info = JSON.parse(run('qemu-img', 'info', '--output=json', at('info.qcow2'))) as {
+        'virtual-size': number;
+        'cluster-size': number;
+        'dirty-flag': boolean;
+        'format-specific': { data: Record<string, unknown> };
+      };
+      const { data } = info['format-specific'];
+      const file = openFile(at('info.qcow2'));
+      const header = readHeader(file);
+      file.close();
+      assert.equal(header.size, info['virtual-size']);
+      assert.equal(header.clusterSize, info['cluster-size']);
+      assert.equal(header.dirty, info['dirty-flag']);
+      assert.equal(header.version === 2 ? '0.10' : '1.1', data['compat']);
+      assert.equal(header.refcountBits, data['refcount-bits']);
+      assert.equal(header.compression, data['compression-type']);
+      assert.equal(header.lazyRefcounts, data['lazy-refcounts'] ?? false);
+      assert.equal(header.extendedL2, data['extended-l2'] ?? false);
+      assert.equal(header.corrupt, data['corrupt'] ?? false);
+      assert.equal(header.extensions.dataFile, data['data-file']);
+      assert.equal(header.rawExternalData, data['data-file-raw'] ?? false);
+    });
   }
 });
 
