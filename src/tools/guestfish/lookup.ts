@@ -2,8 +2,12 @@ import { actionEntry, actionNames, type ActionEntry } from '../../actions/table.
 import { dashed } from '../common/names.ts';
 
 /** Actions that people may call from the shell. */
-export function isShellAction({ visibility, args }: ActionEntry): boolean {
-  if (visibility !== undefined && visibility !== 'debug') return false;
+export function isShellAction({
+  name,
+  visibility,
+  args,
+}: Pick<ActionEntry, 'name' | 'visibility' | 'args'>): boolean {
+  if (visibility !== undefined && (visibility !== 'debug' || name.startsWith('internal_'))) return false;
   return !args.some(({ type }) => type === 'Pointer');
 }
 

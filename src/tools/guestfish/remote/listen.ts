@@ -13,9 +13,10 @@ export async function startListening(
   args: readonly string[],
   csh: boolean,
 ): Promise<number> {
-  const program = process.argv[1];
-  if (program === undefined) throw new ToolError('--listen: cannot tell which program to start');
-  const child = spawn(process.execPath, [...process.execArgv, program, '--listening-server', ...args], {
+  // What stands before our arguments: the program, and for `guestfs shell` the command.
+  const program = process.argv.slice(1, process.argv.length - args.length);
+  if (program.length === 0) throw new ToolError('--listen: cannot tell which program to start');
+  const child = spawn(process.execPath, [...process.execArgv, ...program, '--listening-server', ...args], {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
