@@ -1,10 +1,9 @@
 import { actionsByTopic } from '../../src/actions/all.ts';
-import { planned } from '../../src/actions/plan.ts';
 import type { ActionRecord, OptionalParameter, Parameter } from '../../src/actions/record.ts';
 import { structs } from '../../src/actions/structs.ts';
 import type { StructRecord } from '../../src/actions/struct-record.ts';
 import { implementations } from '../../src/daemon/registry.ts';
-import { handleActions } from '../../src/handle/handle-actions.ts';
+import { handleAnswers } from '../../src/handle/handle-actions.ts';
 import { EXTRA_OPTIONS, optionType } from './handle-methods.ts';
 import { camelCase, fieldType, parameterName, parameterType, pascalCase, resultType } from './names.ts';
 import { argumentWords, resultWords } from './words.ts';
@@ -76,8 +75,7 @@ function pages(): [topic: string, title: string, actions: readonly ActionRecord[
 
 /** True if the engine, or the handle itself, answers an action. */
 export function isImplemented(name: string): boolean {
-  if (Object.hasOwn(implementations, name)) return true;
-  return handleActions[name] !== undefined && planned(name) !== 'later' && planned(name) !== 'write';
+  return Object.hasOwn(implementations, name) || handleAnswers(name);
 }
 
 /** The pages of the API reference by their paths. */

@@ -370,6 +370,9 @@ test('what has no place in this version says ENOTSUP', async () => {
   ]) {
     await assert.rejects(call, (error: GuestfsError) => error.code === 'ENOTSUP' || error.code === 'EINVAL');
   }
-  await assert.rejects(g.getPid(), failure('EINVAL', /no process of its own/));
+  assert.equal(await g.getPid(), process.pid);
+  await g.killSubprocess();
+  assert.equal(await g.isConfig(), true);
+  await assert.rejects(g.getPid(), failure('EINVAL', /call launch/));
   await g.close();
 });

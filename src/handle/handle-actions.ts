@@ -42,10 +42,25 @@ function addDrive(core: HandleCore, action: string, filename: string, options: A
   core.drives.add(filename, options);
 }
 
-function unsupported(what: string): HandleAction {
-  return () => {
-    throw new UnsupportedError(`${what} is not part of this version`);
+const refusals = new WeakSet<HandleAction>();
+
+/** An action that always fails with ENOTSUP. */
+function refused(message: string): HandleAction {
+  const action: HandleAction = () => {
+    throw new UnsupportedError(message);
   };
+  refusals.add(action);
+  return action;
+}
+
+function unsupported(what: string): HandleAction {
+  return refused(`${what} is not part of this version`);
+}
+
+/** True if the handle answers an action with more than ENOTSUP. */
+export function handleAnswers(name: string): boolean {
+  const action = handleActions[name];
+  return action !== undefined && !refusals.has(action);
 }
 
 /** Numbers of c_pointer: unlike addresses, but unique in the process and never 0. */
@@ -80,9 +95,7 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
     core.requireConfig('add_drive_scratch');
     core.drives.addScratch(size as number, options);
   },
-  remove_drive: () => {
-    throw new UnsupportedError('drives cannot be removed: make a new handle without the drive');
-  },
+  remove_drive: refused('drives cannot be removed: make a new handle without the drive'),
   debug_drives: (core) => core.drives.describe(),
   max_disks: () => MAX_DRIVES,
   config: (core, [name, value]) =>
@@ -147,7 +160,7 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
   get_smp: (core) => core.settings.smp,
   get_pid(core) {
     core.requireLaunched('get_pid');
-    throw new GuestfsError('EINVAL', 'the engine backend runs in this program and has no process of its own');
+    return process.pid;
   },
   set_recovery_proc: (core, [value]) => void (core.settings.recoveryProc = value as boolean),
   get_recovery_proc: (core) => core.settings.recoveryProc,

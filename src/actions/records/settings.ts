@@ -160,7 +160,7 @@ export const settingsActions = [
     aliases: ['pid'],
     summary: 'get the process number of the hypervisor',
     description:
-      'The process that runs the appliance. The engine runs in the program itself and has none: then, and before launch, this fails with EINVAL.',
+      "The process that runs the appliance. The engine runs within the program: then it is the program's own number. Fails with EINVAL before launch.",
   },
   {
     name: 'set_trace',

@@ -4632,8 +4632,8 @@ export interface GuestfsMethods {
   /**
    * Get the process number of the hypervisor.
    *
-   * The process that runs the appliance. The engine runs in the program itself and has none: then, and before
-   * launch, this fails with EINVAL.
+   * The process that runs the appliance. The engine runs within the program: then it is the program's own
+   * number. Fails with EINVAL before launch.
    *
    * `get_pid` of the API, since 1.0.56.
    */
