@@ -50,7 +50,13 @@ export function startAhead(options: AheadOptions): Ahead | undefined {
   if (entry === undefined) entry = findEntry();
   if (entry === null) return undefined;
   const url = entry;
-  const plan: RingPlan = { ...options, memory: new SharedArrayBuffer(ringBytes(options)) };
+  let memory: SharedArrayBuffer;
+  try {
+    memory = new SharedArrayBuffer(ringBytes(options));
+  } catch {
+    return undefined;
+  }
+  const plan: RingPlan = { ...options, memory };
   const ring = new Ring(plan);
   let broken = false;
   const wake = (): void => {

@@ -10,7 +10,7 @@ const CHUNK = 256 * 1024;
 
 /**
  * Compress with a program of the host (`xz`, `bzip2`, `zstd`, `lzop`). Synchronous code cannot talk to a pipe on
- * both ends, so input and output pass through files in a private folder, removed at the end. Throws
+ * both ends, so input and output pass through files without a name. Throws
  * UnsupportedError naming the program where the host lacks it, as soon as the compressor is asked for.
  */
 export function externalCompressor(program: string, args: readonly string[]): Transform {
@@ -21,13 +21,13 @@ export function externalCompressor(program: string, args: readonly string[]): Tr
       { cause: check.error },
     );
   }
-  const folder = mkdtempSync(join(tmpdir(), 'guestfs-'));
-  const input = openSync(join(folder, 'input'), 'wx+', 0o600);
-  const output = openSync(join(folder, 'output'), 'wx+', 0o600);
-  const remove = (): void => {
+  const { input, output } = temporaryFiles();
+  let open = true;
+  const close = (): void => {
+    if (!open) return;
+    open = false;
     closeSync(input);
     closeSync(output);
-    rmSync(folder, { recursive: true, force: true });
   };
   let position = 0;
   return {
@@ -41,11 +41,13 @@ export function externalCompressor(program: string, args: readonly string[]): Tr
     },
     *end() {
       try {
-        const source = openSync(join(folder, 'input'), 'r');
-        const run = spawnSync(program, args, { stdio: [source, output, 'pipe'] });
-        closeSync(source);
+        // Everything was written by position, so the program begins to read at the start.
+        const run = spawnSync(program, args, { stdio: [input, output, 'pipe'] });
         if (run.status !== 0) {
-          throw new GuestfsError('EIO', `${program} failed: ${run.stderr.toString().trim() || 'no message'}`);
+          throw new GuestfsError(
+            'EIO',
+            `${program} failed: ${run.stderr?.toString().trim() || 'no message'}`,
+          );
         }
         for (let at = 0; ;) {
           const bytes = new Uint8Array(CHUNK);
@@ -55,8 +57,21 @@ export function externalCompressor(program: string, args: readonly string[]): Tr
           yield bytes.subarray(0, count);
         }
       } finally {
-        remove();
+        close();
       }
     },
+    close,
   };
+}
+
+/** Two files that have no name any more when this returns, so that nothing is left behind whatever happens. */
+function temporaryFiles(): { input: number; output: number } {
+  const folder = mkdtempSync(join(tmpdir(), 'guestfs-'));
+  try {
+    const input = openSync(join(folder, 'input'), 'wx+', 0o600);
+    const output = openSync(join(folder, 'output'), 'wx+', 0o600);
+    return { input, output };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }

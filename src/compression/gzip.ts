@@ -20,6 +20,7 @@ export function gzipCompressor(level = 6): Transform {
       yield stream.step(new Uint8Array(0), zlib.constants.Z_FINISH);
       stream.close();
     },
+    close: () => stream.close(),
   };
 }
 
@@ -45,6 +46,7 @@ export function gzipDecompressor(): Transform {
       stream.close();
       if (bytes.length > 0) yield bytes;
     },
+    close: () => stream.close(),
   };
 }
 

@@ -11,6 +11,8 @@ export interface Transform {
   push(chunk: Uint8Array): Iterable<Uint8Array>;
   /** No more input; gives the rest. Throws CorruptError where the input ends too early. */
   end(): Iterable<Uint8Array>;
+  /** Give up before the end: lets go of files and memory outside the heap. Not needed after {@link end}. */
+  close?(): void;
 }
 
 /**

@@ -16,6 +16,7 @@ export class ZlibStream {
   readonly #stream: SyncStream;
   readonly #handle: { close(): void };
   readonly #close: () => void;
+  #closed = false;
 
   constructor(stream: zlib.Gunzip | zlib.Gzip | zlib.InflateRaw | zlib.Inflate) {
     this.#stream = stream as unknown as SyncStream;
@@ -33,7 +34,10 @@ export class ZlibStream {
     return given ? new Uint8Array(given) : new Uint8Array(0);
   }
 
+  /** Free the memory of zlib; idempotent. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#close();
   }
 }

@@ -1,3 +1,4 @@
+import { GuestfsError } from '../../errors/index.ts';
 import { ZSTD_WASM } from './wasm.ts';
 
 /** What the WebAssembly module exports, as far as it is used. */
@@ -23,6 +24,13 @@ function instantiate(): ZstdExports {
   compiled ??= new wasm.Module(Buffer.from(ZSTD_WASM, 'base64'));
   const instance = new wasm.Instance(compiled, { env: { emscripten_notify_memory_growth() {} } });
   return instance.exports as ZstdExports;
+}
+
+function noMemory(what: string, cause?: unknown): GuestfsError {
+  return new GuestfsError('ENOMEM', `the zstd decoder has no memory for ${what}`, {
+    structure: 'zstd frame',
+    cause,
+  });
 }
 
 /** Bytes of ZSTD_inBuffer and of ZSTD_outBuffer: pointer, size, position. */
@@ -76,7 +84,13 @@ export class ZstdStream {
     structs.setUint32(12, this.#output, true);
     structs.setUint32(16, into.length, true);
     structs.setUint32(20, 0, true);
-    const result = zstd.ZSTD_decompressStream(this.#context, this.#structs + BUFFER_STRUCT, this.#structs);
+    let result: number;
+    try {
+      result = zstd.ZSTD_decompressStream(this.#context, this.#structs + BUFFER_STRUCT, this.#structs);
+    } catch (error) {
+      // The module traps where its memory cannot grow.
+      throw noMemory('the window of the frame', error);
+    }
     // The memory may have grown, which detaches views of it.
     if (heap.buffer !== zstd.memory.buffer) {
       heap = new Uint8Array(zstd.memory.buffer);
@@ -103,7 +117,7 @@ export class ZstdStream {
 
   #allocate(size: number): number {
     const pointer = this.#zstd.malloc(size);
-    if (pointer === 0) throw new RangeError(`the zstd decoder has no memory for ${size} bytes`);
+    if (pointer === 0) throw noMemory(`${size} bytes`);
     return pointer;
   }
 }

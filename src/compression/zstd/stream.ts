@@ -61,5 +61,6 @@ export function zstdCompressor(level = 3): Transform | undefined {
       yield stream.step(new Uint8Array(0), ZSTD_e_end);
       stream.close();
     },
+    close: () => stream.close(),
   };
 }
