@@ -63,6 +63,8 @@ export async function buildTools(root: string): Promise<void> {
     writeFileSync(path, `#!/usr/bin/env node\nrequire('./start.cjs').start(${JSON.stringify(name)});\n`);
     chmodSync(path, 0o755);
   }
+  // Tools that are interrupted by a person (guestfish at a terminal) have a worker; the bundle looks for it here.
+  writeFileSync(join(folder, 'engine-worker.js'), "import '../backends/engine/engine-worker.js';\n");
   writeCodeCache(root, join(folder, 'start.cjs'));
 }
 
