@@ -13,8 +13,6 @@ import { zstdCompressor, zstdDecompressor } from './zstd/stream.ts';
 
 export { inflateRawInto } from './deflate.ts';
 export { detectCompression } from './detect.ts';
-export { lz4Block } from './lz4.ts';
-export { lzo1x } from './lzo1x.ts';
 export type { Transform } from './transform.ts';
 export type { CompressionType } from './types.ts';
 export { zstdInto } from './zstd.ts';

@@ -14,6 +14,16 @@ import {
 } from './qcow2/index.ts';
 import { rawDevice } from './raw.ts';
 
+/** What the host says of files that are not there or not for us. */
+const HOST_ERRORS: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'EACCES',
+  'EISDIR',
+  'EINVAL',
+  'ELOOP',
+]);
+
 /** Images in one chain. */
 const MAX_DEPTH = 200;
 
@@ -116,14 +126,13 @@ function openDataFile(path: string, header: QcowImageHeader, chain: Chain): Bloc
       },
     );
   }
-  const target = permitted(path, name, 'data file', chain);
-  return openFile(target);
+  return naming(path, name, 'data file', () => openFile(permitted(path, name, 'data file', chain)));
 }
 
 function openBacking(path: string, header: QcowImageHeader, chain: Chain): BlockDevice | undefined {
   const name = header.backingFile;
   if (name === undefined) return undefined;
-  const target = permitted(path, name, 'backing file', chain);
+  const target = naming(path, name, 'backing file', () => permitted(path, name, 'backing file', chain));
   const format = header.extensions.backingFormat;
   if (format === undefined || format === '') {
     throw new GuestfsError(
@@ -134,7 +143,7 @@ function openBacking(path: string, header: QcowImageHeader, chain: Chain): Block
     );
   }
   const above = [...chain.above, fileIdentity(path)];
-  if (above.includes(fileIdentity(target))) {
+  if (above.includes(naming(path, name, 'backing file', () => fileIdentity(target)))) {
     throw new GuestfsError(
       'ELOOP',
       `${path}: the backing file ${name} is an image above it in the same chain`,
@@ -146,7 +155,21 @@ function openBacking(path: string, header: QcowImageHeader, chain: Chain): Block
   if (above.length >= MAX_DEPTH) {
     throw new GuestfsError('ELOOP', `${path}: the backing chain has more than ${MAX_DEPTH} images`, { path });
   }
-  return openOne(target, { format, readonly: true }, { ...chain, above }).device;
+  const below = { ...chain, above };
+  return naming(path, name, 'backing file', () => openOne(target, { format, readonly: true }, below).device);
+}
+
+/** Say whose backing or data file it is that the host does not give. */
+function naming<T>(path: string, name: string, what: string, open: () => T): T {
+  const target = besideFile(path, localName(path, name, what));
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof GuestfsError && HOST_ERRORS.has(error.code) && error.path === target) {
+      error.message = `${path}: its ${what} ${name} is missing or cannot be opened: ${error.message}`;
+    }
+    throw error;
+  }
 }
 
 /** Host path of a file that an image refers to, if the policy lets it in. */
