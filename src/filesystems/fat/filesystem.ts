@@ -159,7 +159,7 @@ export class FatFileSystem implements FileSystem {
     throw new GuestfsError('EINVAL', `inode ${inode} is no symbolic link; FAT has none`);
   }
 
-  xattrs(): Xattr[] {
+  xattrs(_inode: number): Xattr[] {
     return [];
   }
 
@@ -256,6 +256,8 @@ export class FatFileSystem implements FileSystem {
       mtimeNsec: 0,
       ctime: 0,
       ctimeNsec: 0,
+      btime: 0,
+      btimeNsec: 0,
     };
   }
 
