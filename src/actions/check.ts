@@ -96,11 +96,25 @@ function checkValue(action: string, parameter: Parameter | OptionalParameter, va
       if (typeof value === 'string') return encodeText(value);
       throw typeError(action, parameter, 'a Uint8Array or a string', value);
     case 'Key':
-      if (value instanceof Uint8Array) return value;
+      // Always a copy of ours, which wipeKeys may overwrite.
+      if (value instanceof Uint8Array) return Uint8Array.from(value);
       if (typeof value === 'string') return encodeText(value);
       throw typeError(action, parameter, 'a string or a Uint8Array', value);
     default:
       return value;
+  }
+}
+
+/**
+ * Overwrite the keys among the checked arguments of a call that is over; those of the caller stay as they are. A
+ * string cannot be overwritten: who cares gives keys as bytes.
+ */
+export function wipeKeys(entry: ActionEntry, args: readonly unknown[]): void {
+  let index = 0;
+  for (const parameter of entry.args) {
+    if (isFileParameter(parameter)) continue;
+    const value = args[index++];
+    if (parameter.type === 'Key' && value instanceof Uint8Array) value.fill(0);
   }
 }
 

@@ -64,6 +64,17 @@ describe('the dispatcher', () => {
     assert.equal(thrown(() => daemon({ tar_out: () => undefined }).call('tar_out', ['/d'])).code, 'EINVAL');
   });
 
+  test('overwrites its copies of keys when the call is over', () => {
+    let seen: Uint8Array | undefined;
+    const d = daemon({
+      luks_open: (_context: ActionContext, _device: string, key: Uint8Array) => void (seen = key),
+    });
+    const mine = new Uint8Array([1, 2, 3]);
+    d.call('luks_open', ['/dev/sda', mine, 'name']);
+    assert.deepEqual(seen, new Uint8Array(3));
+    assert.deepEqual(mine, new Uint8Array([1, 2, 3]));
+  });
+
   test('turns whatever is thrown into a GuestfsError of the action', () => {
     const throwing = (error: unknown): GuestfsError =>
       thrown(() =>

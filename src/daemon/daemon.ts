@@ -1,4 +1,4 @@
-import { checkCall } from '../actions/check.ts';
+import { checkCall, wipeKeys } from '../actions/check.ts';
 import { actionEntry, type ActionEntry } from '../actions/table.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import type { Platform } from '../platform/contract.ts';
@@ -95,7 +95,11 @@ export class Daemon {
       else values.push(checked.args[next++]);
     }
     if (entry.optargs.length > 0) values.push(checked.options);
-    return implementation(this.#context, ...values);
+    try {
+      return implementation(this.#context, ...values);
+    } finally {
+      wipeKeys(entry, checked.args);
+    }
   }
 }
 

@@ -1,11 +1,12 @@
-import { isFileParameter, checkCall } from '../actions/check.ts';
-import { actionEntry, camelCase, type ActionEntry } from '../actions/table.ts';
+import { wipeKeys } from '../actions/check.ts';
 import type { Backend, BackendCall, FileOrigin, FileTarget } from '../backends/backend.ts';
 import { noteSuccess } from '../daemon/action-log.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
+import { CallQueue } from './call-queue.ts';
 import { DriveList } from './drives.ts';
 import { EventRegistry, guarded, writeToStderr } from './events.ts';
-import { handleActions, runsAtOnce } from './handle-actions.ts';
+import { handleActions, runsAtOnce, runsLong } from './handle-actions.ts';
+import { prepareCall, type PreparedCall } from './prepare.ts';
 import { PrivateData } from './private-data.ts';
 import { environmentOf, Settings } from './settings.ts';
 import { isWithinStreamOf, openInput, openOutput } from './streams.ts';
@@ -16,35 +17,6 @@ const STATE = { CONFIG: 0, LAUNCHING: 1, READY: 2, BUSY: 3 } as const;
 
 /** Makes a handle's backend of a name. */
 export type BackendFactory = (core: HandleCore, name: string) => Backend | Promise<Backend>;
-
-/** Options that an action takes on a handle beside those of its record; they are not for the daemon. */
-const EXTRA_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  add_drive: ['backing', 'snapshot'],
-  copy_out: ['links'],
-};
-
-/** A call with its arguments checked. */
-export interface PreparedCall {
-  entry: ActionEntry;
-  /** As the caller gave them: for the trace. */
-  given: readonly unknown[];
-  args: readonly unknown[];
-  options: Record<string, unknown>;
-  /** Values of the FileIn and FileOut arguments with their names. */
-  input?: { name: string; value: unknown };
-  output?: { name: string; value: unknown };
-  signal?: AbortSignal;
-}
-
-interface Job {
-  run: () => Promise<unknown>;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-  signal?: AbortSignal | undefined;
-  onAbort?: () => void;
-  /** Made when the job starts; stream callbacks of the job carry it. */
-  token: object;
-}
 
 /** What is behind a Guestfs object: state, queue, settings, drives, events, and the way to the daemon. */
 export class HandleCore {
@@ -58,8 +30,7 @@ export class HandleCore {
   /** An engine for files of the host, made before launch; becomes the handle's backend if that is an engine. */
   #hostBackend: Backend | undefined;
   #state: 'config' | 'launching' | 'ready' | 'closed' = 'config';
-  readonly #queue: Job[] = [];
-  #running: Job | undefined;
+  readonly #queue = new CallQueue(() => this.#backend?.cancel());
   #serial = 0;
   #closing: Promise<void> | undefined;
   lastError: GuestfsError | null = null;
@@ -77,7 +48,7 @@ export class HandleCore {
   get state(): number {
     if (this.#state === 'launching') return STATE.LAUNCHING;
     if (this.#state !== 'ready') return STATE.CONFIG;
-    return this.#running === undefined ? STATE.READY : STATE.BUSY;
+    return this.#queue.isBusy ? STATE.BUSY : STATE.READY;
   }
 
   get launched(): boolean {
@@ -92,64 +63,38 @@ export class HandleCore {
   async invoke(name: string, given: readonly unknown[]): Promise<unknown> {
     let call: PreparedCall;
     try {
-      call = this.#prepare(name, given);
+      if (this.isClosed && name !== 'user_cancel') {
+        throw new GuestfsError('EBADF', `${name}: the handle is closed`, { action: name });
+      }
+      call = prepareCall(name, given);
     } catch (error) {
       throw this.#noted(error);
     }
     const { entry } = call;
-    const atOnce =
-      runsAtOnce(entry.name) || (entry.where === 'handle' && this.#idle() && !isLong(entry.name));
-    if (atOnce) return this.#traced(call, () => this.#runOnHandle(call));
-    if (isWithinStreamOf(this.#running?.token)) throw this.#noted(wouldWait(entry.name));
-    return this.#enqueue(
-      (token) =>
-        this.#traced(call, () =>
-          entry.where === 'handle' ? this.#runOnHandle(call) : this.#runOnDaemon(call, token),
-        ),
-      call.signal,
-      entry.name,
+    const onHandle = entry.where === 'handle';
+    if (runsAtOnce(entry.name) || (onHandle && !this.#queue.isBusy && !runsLong(entry.name))) {
+      return this.#traced(call, () => this.#runOnHandle(call));
+    }
+    return this.#queued(entry.name, call.signal, (token) =>
+      this.#traced(call, () => (onHandle ? this.#runOnHandle(call) : this.#runOnDaemon(call, token))),
     );
   }
 
-  #idle(): boolean {
-    return this.#running === undefined && this.#queue.length === 0;
-  }
-
-  #prepare(name: string, given: readonly unknown[]): PreparedCall {
-    const entry = actionEntry(name);
-    if (entry === undefined)
-      throw new GuestfsError('ENOSYS', `${name}: there is no such action`, { action: name });
-    if (this.isClosed && name !== 'user_cancel')
-      throw new GuestfsError('EBADF', `${name}: the handle is closed`, { action: name });
-    const count = entry.args.length;
-    if (given.length < count || given.length > count + 1) throw countError(entry, given.length);
-    const options = given[count] ?? {};
-    if (typeof options !== 'object' || Array.isArray(options) || options instanceof Uint8Array) {
-      throw new TypeError(`${entry.name}: the options, argument ${count + 1}, must be an object`);
+  async #queued(
+    action: string,
+    signal: AbortSignal | undefined,
+    run: (token: object) => Promise<unknown>,
+  ): Promise<unknown> {
+    if (isWithinStreamOf(this.#queue.token)) throw this.#noted(wouldWait(action));
+    let began = false;
+    try {
+      return await this.#queue.add(action, signal, (token) => {
+        began = true;
+        return run(token);
+      });
+    } catch (error) {
+      throw began ? error : this.#noted(error, action);
     }
-    const { signal, ...rest } = options as Record<string, unknown>;
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(`${entry.name}: option 'signal' must be an AbortSignal`);
-    }
-    const extra: Record<string, unknown> = {};
-    for (const key of EXTRA_OPTIONS[entry.name] ?? []) {
-      if (rest[key] === undefined) continue;
-      extra[key] = rest[key];
-      delete rest[key];
-    }
-    const plain: unknown[] = [];
-    const call: PreparedCall = { entry, given, args: [], options: {} };
-    entry.args.forEach((parameter, index) => {
-      const file = { name: camelCase(parameter.name), value: given[index] };
-      if (parameter.type === 'FileIn') call.input = file;
-      else if (parameter.type === 'FileOut') call.output = file;
-      else plain.push(given[index]);
-    });
-    const checked = checkCall(entry, plain, rest);
-    call.args = checked.args;
-    call.options = { ...checked.options, ...extra };
-    if (signal !== undefined) call.signal = signal;
-    return call;
   }
 
   /** Run with enter and trace events around it; errors get their action and are kept as the last error. */
@@ -202,52 +147,6 @@ export class HandleCore {
     return error;
   }
 
-  #enqueue(
-    run: (token: object) => Promise<unknown>,
-    signal: AbortSignal | undefined,
-    action: string,
-  ): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const token = {};
-      const job: Job = { run: () => run(token), resolve, reject, token, signal };
-      if (signal?.aborted) {
-        reject(this.#noted(cancelled(action, signal), action));
-        return;
-      }
-      job.onAbort = () => {
-        const at = this.#queue.indexOf(job);
-        if (at >= 0) {
-          this.#queue.splice(at, 1);
-          reject(this.#noted(cancelled(action, signal), action));
-        } else if (this.#running === job) {
-          this.#backend?.cancel();
-        }
-      };
-      signal?.addEventListener('abort', job.onAbort, { once: true });
-      this.#queue.push(job);
-      if (this.#running === undefined) void this.#work();
-    });
-  }
-
-  async #work(): Promise<void> {
-    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
-      this.#running = job;
-      try {
-        const value = await job.run();
-        this.#done(job);
-        job.resolve(value);
-      } catch (error) {
-        this.#done(job);
-        job.reject(error);
-      }
-    }
-  }
-
-  #done(job: Job): void {
-    this.#running = undefined;
-    if (job.onAbort !== undefined) job.signal?.removeEventListener('abort', job.onAbort);
-  }
-
   async #runOnHandle(call: PreparedCall): Promise<unknown> {
     const implementation = handleActions[call.entry.name];
     if (implementation === undefined) {
@@ -278,6 +177,7 @@ export class HandleCore {
       return await this.daemonCall(entry.name, call.args, call.options, streams);
     } finally {
       for (const stream of opened) stream.release();
+      wipeKeys(entry, call.args);
     }
   }
 
@@ -370,7 +270,7 @@ export class HandleCore {
 
   /** Make the running call fail with EINTR; from anywhere, at any time. */
   cancel(): void {
-    if (this.#running !== undefined) this.#backend?.cancel();
+    if (this.#queue.isBusy) this.#backend?.cancel();
   }
 
   /** The backend ended by itself. */
@@ -398,8 +298,8 @@ export class HandleCore {
   /** Close after the calls that are queued; a second close waits for the first. */
   close(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
-    if (isWithinStreamOf(this.#running?.token)) return Promise.reject(this.#noted(wouldWait('close')));
-    const closing = this.#enqueue(() => this.#close(), undefined, 'close') as Promise<void>;
+    if (isWithinStreamOf(this.#queue.token)) return Promise.reject(this.#noted(wouldWait('close')));
+    const closing = this.#queued('close', undefined, () => this.#close()) as Promise<void>;
     this.#closing = closing;
     return closing;
   }
@@ -421,37 +321,6 @@ export class HandleCore {
   parseEnvironment(list: readonly string[]): void {
     this.settings.parseEnvironment(environmentOf(list));
   }
-}
-
-/** Actions of the handle that take their place in the queue even when nothing runs: they run for long. */
-function isLong(name: string): boolean {
-  return LONG.has(name);
-}
-const LONG: ReadonlySet<string> = new Set([
-  'launch',
-  'shutdown',
-  'kill_subprocess',
-  'available',
-  'feature_available',
-  'canonical_device_name',
-  'disk_format',
-  'disk_virtual_size',
-  'disk_has_backing_file',
-  'copy_out',
-]);
-
-function countError(entry: ActionEntry, found: number): TypeError {
-  const names = entry.args.map(
-    (parameter) => camelCase(parameter.name) + (isFileParameter(parameter) ? ' (stream)' : ''),
-  );
-  return new TypeError(
-    `${entry.name}: wrong number of arguments: found ${found}, expected ${names.length}` +
-      `${names.length === 0 ? '' : ` (${names.join(', ')})`} and optionally an object with options`,
-  );
-}
-
-function cancelled(action: string, signal: AbortSignal | undefined): GuestfsError {
-  return new GuestfsError('EINTR', `${action}: the call was cancelled`, { action, cause: signal?.reason });
 }
 
 function wouldWait(action: string): GuestfsError {

@@ -31,6 +31,25 @@ export function runsAtOnce(name: string): boolean {
   return AT_ONCE.has(name);
 }
 
+/** Actions that take their place in the queue even when nothing runs, because they take time. */
+const LONG: ReadonlySet<string> = new Set([
+  'launch',
+  'shutdown',
+  'kill_subprocess',
+  'available',
+  'feature_available',
+  'canonical_device_name',
+  'disk_format',
+  'disk_virtual_size',
+  'disk_has_backing_file',
+  'copy_out',
+]);
+
+/** True for an action of the handle that may take time. */
+export function runsLong(name: string): boolean {
+  return LONG.has(name);
+}
+
 const STATE_NAMES = ['config', 'launching', 'ready', 'busy'] as const;
 
 function isState(name: (typeof STATE_NAMES)[number]): HandleAction {

@@ -1,4 +1,6 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { wipeKeys } from '../../actions/check.ts';
+import { actionEntry } from '../../actions/table.ts';
 import { setAllocationMeter } from '../../bytes/budget.ts';
 import { errorToRecord, GuestfsError } from '../../errors/index.ts';
 import type { Implementations } from '../../daemon/daemon.ts';
@@ -65,7 +67,12 @@ function answer(session: EngineSession, request: Request, words: Int32Array, por
       } else if (output !== undefined) {
         call.output = output;
       }
-      return session.call(call);
+      try {
+        return session.call(call);
+      } finally {
+        const entry = actionEntry(action);
+        if (entry !== undefined) wipeKeys(entry, args);
+      }
     }
   }
 }

@@ -1591,78 +1591,166 @@ export interface GuestfsMethods {
    */
   debugDrives(options?: CallOptions): Promise<string[]>;
   /**
+   * List the superblock fields of ext2, ext3 or ext4.
+   *
+   * Returns the fields of the filesystem's superblock as `tune2fs -l` names and spells them, in its order: text
+   * to text, numbers in decimal. What tune2fs shows as `<none>`, `<not available>` or `(none)` is an empty
+   * string here. Which fields there are depends on the filesystem's features. Times are in UTC. The filesystem
+   * is not mounted, and a journal that was not replayed does not show in the numbers. Fails with EUCLEAN if the
+   * device has no such superblock.
+   *
    * `tune2fs_l` of the API, since 1.9.2.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   tune2fsL(device: string, options?: CallOptions): Promise<Record<string, string>>;
   /**
+   * Grow an ext2, ext3 or ext4 filesystem to fill its device.
+   *
+   * Resizes the filesystem to the size of its device, which may have grown. The filesystem should not be
+   * mounted; `e2fsck` must find it clean first, with `forceall` if it was mounted since its last check. The
+   * device itself is not touched: resize the partition or logical volume before.
+   *
    * `resize2fs` of the API, since 1.0.27.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   resize2fs(device: string, options?: CallOptions): Promise<void>;
   /**
+   * Resize an ext2, ext3 or ext4 filesystem to a given size.
+   *
+   * Like `resize2fs` with an explicit `size` in bytes. To shrink a device, shrink the filesystem first and to no
+   * more than the device will have.
+   *
    * `resize2fs_size` of the API, since 1.3.14.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   resize2fsSize(device: string, size: number, options?: CallOptions): Promise<void>;
   /**
+   * Shrink an ext2, ext3 or ext4 filesystem as far as it goes.
+   *
+   * Like `resize2fs`, but to the smallest size that holds all files. Use `vfs_minimum_size` to hear the size
+   * before, and the block count in `tune2fs_l` to hear it afterwards. The filesystem must not be mounted, and
+   * must have been checked with `e2fsck` and `forceall`.
+   *
    * `resize2fs_M` of the API, since 1.9.4.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   resize2fsM(device: string, options?: CallOptions): Promise<void>;
   /**
+   * Change parameters of an ext2, ext3 or ext4 filesystem.
+   *
+   * Changes the parameters that are given and leaves the others. `force` goes on where the tool would rather
+   * stop. `maxmountcount` is the number of mounts after which a check is due, -1 for never; `mountcount` sets
+   * the counter. `errorbehavior` is `continue`, `remount-ro` or `panic`. `group` and `user` are the ids that may
+   * use the reserved blocks. `intervalbetweenchecks` is in seconds, 0 for never. `reservedblockspercentage` and
+   * `reservedblockscount` say how much is reserved, in percent or in blocks. `lastmounteddirectory` is what the
+   * superblock remembers as mount point. `tune2fs_l` shows the result.
+   *
    * `tune2fs` of the API, since 1.15.4.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   tune2fs(device: string, options?: { force?: boolean; maxmountcount?: number; mountcount?: number; errorbehavior?: string; group?: number; intervalbetweenchecks?: number; reservedblockspercentage?: number; lastmounteddirectory?: string; reservedblockscount?: number; user?: number } & CallOptions): Promise<void>;
   /**
+   * Check and repair an ext2, ext3 or ext4 filesystem.
+   *
+   * Replays the journal if needed and checks the filesystem, which must not be mounted. Without options problems
+   * that are safe to repair are repaired. `correct` answers yes to every repair, `forceall` checks a filesystem
+   * that is marked clean, `forceno` answers no to everything and changes nothing. `correct` and `forceno`
+   * exclude each other. Fails if problems remain.
+   *
    * `e2fsck` of the API, since 1.15.17.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   e2fsck(device: string, options?: { correct?: boolean; forceall?: boolean; forceno?: boolean } & CallOptions): Promise<void>;
   /**
+   * Get the attribute letters of a file on ext2, ext3 or ext4.
+   *
+   * Returns the attributes that lsattr(1) shows for the file as a string of its letters, sorted, without dashes:
+   * `i` immutable, `a` append only, `A` no access times, `d` no dump, `e` extents, `I` indexed directory, `j`
+   * journalled data, `S` synchronous, `D` synchronous directory, `T` top of a hierarchy, `s` secure deletion,
+   * `u` undeletable, `c` compressed, `t` no tail merging, `E` encrypted, `V` verity, `F` ignoring case, `N`
+   * inline data, `P` project inherited, and a few rarer ones. The string is empty if there are none. A symbolic
+   * link is not followed. Fails with ENOTSUP for anything but regular files and directories, and on other
+   * filesystems.
+   *
    * `get_e2attrs` of the API, since 1.17.31.
    *
    * @param file - absolute path in the guest
    */
   getE2attrs(file: string, options?: CallOptions): Promise<string>;
   /**
+   * Set or clear attribute letters of a file on ext2, ext3 or ext4.
+   *
+   * Sets the attributes whose lsattr(1) letters are in `attrs`, or clears them if `clear` is true; the others
+   * stay as they are. `get_e2attrs` explains the letters. A letter may stand only once. Some cannot be changed,
+   * such as `E`, `I` or `N`.
+   *
    * `set_e2attrs` of the API, since 1.17.31.
    *
    * @param file - absolute path in the guest
    */
   setE2attrs(file: string, attrs: string, options?: { clear?: boolean } & CallOptions): Promise<void>;
   /**
+   * Get the generation number of a file on ext2, ext3 or ext4.
+   *
+   * Returns the number that tells successive files with the same inode number apart, as NFS needs it: 0 to
+   * 4294967295. A symbolic link is not followed. Fails with ENOTSUP for anything but regular files and
+   * directories, and on other filesystems.
+   *
    * `get_e2generation` of the API, since 1.17.31.
    *
    * @param file - absolute path in the guest
    */
   getE2generation(file: string, options?: CallOptions): Promise<number>;
   /**
+   * Set the generation number of a file on ext2, ext3 or ext4.
+   *
+   * Sets the number that `get_e2generation` returns. With metadata checksums it is part of the checksums of all
+   * that belongs to the file, so filesystems that have them refuse.
+   *
    * `set_e2generation` of the API, since 1.17.31.
    *
    * @param file - absolute path in the guest
    */
   setE2generation(file: string, generation: number, options?: CallOptions): Promise<void>;
   /**
+   * Make an ext2, ext3 or ext4 filesystem, with all its parameters.
+   *
+   * Makes a filesystem on the device and destroys what was there; `mkfs` suffices where no parameter matters.
+   * `fstype` is `ext2`, `ext3` or `ext4` and sets sensible features; the boolean options switch single features
+   * on or off. `blockscount` counts blocks of `blocksize` bytes; `fragsize`, `inodesize`, `bytesperinode` and
+   * `stridesize`, `stripewidth` (in blocks) go as in mke2fs(8); `journalsize` is in megabytes;
+   * `mmpupdateinterval` in seconds. `journaldevice` is an external journal made before with `journaldev`; it may
+   * be a device, `LABEL=` or `UUID=`. `label` has at most 16 bytes. `uuid` may also be `clear`, `random` or
+   * `time`. `forcecreate` goes on where the tool would rather stop; `discard` discards the device first;
+   * `lazyitableinit` and `lazyjournalinit` leave zeroing to the first mount.
+   *
    * `mke2fs` of the API, since 1.19.44.
    *
    * @param device - name of a device, as in `/dev/sda1`
    */
   mke2fs(device: string, options?: { blockscount?: number; blocksize?: number; fragsize?: number; blockspergroup?: number; numberofgroups?: number; bytesperinode?: number; inodesize?: number; journalsize?: number; numberofinodes?: number; stridesize?: number; stripewidth?: number; maxonlineresize?: number; reservedblockspercentage?: number; mmpupdateinterval?: number; journaldevice?: string; label?: string; lastmounteddir?: string; creatoros?: string; fstype?: string; usagetype?: string; uuid?: string; forcecreate?: boolean; writesbandgrouponly?: boolean; lazyitableinit?: boolean; lazyjournalinit?: boolean; testfs?: boolean; discard?: boolean; quotatype?: boolean; extent?: boolean; filetype?: boolean; flexbg?: boolean; hasjournal?: boolean; journaldev?: boolean; largefile?: boolean; quota?: boolean; resizeinode?: boolean; sparsesuper?: boolean; uninitbg?: boolean } & CallOptions): Promise<void>;
   /**
+   * Make the lost+found directory of an ext2, ext3 or ext4 filesystem.
+   *
+   * Makes `lost+found` in the root of the filesystem mounted at `mountpoint`, with room set aside so that e2fsck
+   * need not allocate. Normally it is there since mkfs. Fails with EEXIST if it is.
+   *
    * `mklost_and_found` of the API, since 1.19.56.
    *
    * @param mountpoint - absolute path in the guest
    */
   mklostAndFound(mountpoint: string, options?: CallOptions): Promise<void>;
   /**
+   * Set the label of an ext2, ext3 or ext4 filesystem.
+   *
+   * Sets the label, which has at most 16 bytes. Replaced by `set_label`, which knows other filesystems too.
+   *
    * `set_e2label` of the API, since 1.0.15.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1670,6 +1758,11 @@ export interface GuestfsMethods {
    */
   setE2label(device: string, label: string, options?: CallOptions): Promise<void>;
   /**
+   * Get the label of an ext2, ext3 or ext4 filesystem.
+   *
+   * Returns the label, or an empty string if there is none. Replaced by `vfs_label`, which knows other
+   * filesystems too.
+   *
    * `get_e2label` of the API, since 1.0.15.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1677,6 +1770,11 @@ export interface GuestfsMethods {
    */
   getE2label(device: string, options?: CallOptions): Promise<string>;
   /**
+   * Set the UUID of an ext2, ext3 or ext4 filesystem.
+   *
+   * Sets the UUID; `clear`, `random` and `time` have the meaning of tune2fs(8). Replaced by `set_uuid`, which
+   * knows other filesystems too.
+   *
    * `set_e2uuid` of the API, since 1.0.15.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1684,6 +1782,11 @@ export interface GuestfsMethods {
    */
   setE2uuid(device: string, uuid: string, options?: CallOptions): Promise<void>;
   /**
+   * Get the UUID of an ext2, ext3 or ext4 filesystem.
+   *
+   * Returns the UUID in lower case, or an empty string if there is none. Replaced by `vfs_uuid`, which knows
+   * other filesystems too.
+   *
    * `get_e2uuid` of the API, since 1.0.15.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1691,6 +1794,10 @@ export interface GuestfsMethods {
    */
   getE2uuid(device: string, options?: CallOptions): Promise<string>;
   /**
+   * Check an ext2, ext3 or ext4 filesystem even if it is marked clean.
+   *
+   * Checks the filesystem in any case and repairs what is safe to repair. Replaced by `e2fsck` with `forceall`.
+   *
    * `e2fsck_f` of the API, since 1.0.29.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1698,6 +1805,11 @@ export interface GuestfsMethods {
    */
   e2fsckF(device: string, options?: CallOptions): Promise<void>;
   /**
+   * Make an external journal for ext3 or ext4.
+   *
+   * Makes the device an external journal with blocks of `blocksize` bytes. Replaced by `mke2fs` with
+   * `journaldev`.
+   *
    * `mke2journal` of the API, since 1.0.68.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1705,6 +1817,11 @@ export interface GuestfsMethods {
    */
   mke2journal(blocksize: number, device: string, options?: CallOptions): Promise<void>;
   /**
+   * Make an external journal with a label.
+   *
+   * Like `mke2journal`, with a label by which a filesystem can name its journal. Replaced by `mke2fs` with
+   * `journaldev` and `label`.
+   *
    * `mke2journal_L` of the API, since 1.0.68.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1712,6 +1829,11 @@ export interface GuestfsMethods {
    */
   mke2journalL(blocksize: number, label: string, device: string, options?: CallOptions): Promise<void>;
   /**
+   * Make an external journal with a UUID.
+   *
+   * Like `mke2journal`, with a UUID by which a filesystem can name its journal. Replaced by `mke2fs` with
+   * `journaldev` and `uuid`.
+   *
    * `mke2journal_U` of the API, since 1.0.68. Feature group `linuxfsuuid`.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1719,6 +1841,11 @@ export interface GuestfsMethods {
    */
   mke2journalU(blocksize: number, uuid: string, device: string, options?: CallOptions): Promise<void>;
   /**
+   * Make a filesystem whose journal is on another device.
+   *
+   * Makes an ext3 or ext4 filesystem of type `fstype` with blocks of `blocksize` bytes and the external journal
+   * on the device `journal`. Replaced by `mke2fs` with `journaldevice`.
+   *
    * `mke2fs_J` of the API, since 1.0.68.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1727,6 +1854,10 @@ export interface GuestfsMethods {
    */
   mke2fsJ(fstype: string, blocksize: number, device: string, journal: string, options?: CallOptions): Promise<void>;
   /**
+   * Make a filesystem whose journal has a label.
+   *
+   * Like `mke2fs_J`, the external journal being found by its label. Replaced by `mke2fs` with `journaldevice`.
+   *
    * `mke2fs_JL` of the API, since 1.0.68.
    *
    * @param device - name of a device, as in `/dev/sda1`
@@ -1734,6 +1865,10 @@ export interface GuestfsMethods {
    */
   mke2fsJL(fstype: string, blocksize: number, device: string, label: string, options?: CallOptions): Promise<void>;
   /**
+   * Make a filesystem whose journal has a UUID.
+   *
+   * Like `mke2fs_J`, the external journal being found by its UUID. Replaced by `mke2fs` with `journaldevice`.
+   *
    * `mke2fs_JU` of the API, since 1.0.68. Feature group `linuxfsuuid`.
    *
    * @param device - name of a device, as in `/dev/sda1`
