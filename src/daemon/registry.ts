@@ -3,6 +3,7 @@ import { blockdevActions } from './actions/blockdev.ts';
 import { checksumActions } from './actions/checksum.ts';
 import { devicesActions } from './actions/devices.ts';
 import { directoryActions } from './actions/directory.ts';
+import { extActions } from './actions/ext.ts';
 import { extensionsActions } from './actions/extensions.ts';
 import { featuresActions } from './actions/features.ts';
 import { identifyActions } from './actions/identify.ts';
@@ -30,6 +31,7 @@ export const implementations = {
   ...checksumActions,
   ...devicesActions,
   ...directoryActions,
+  ...extActions,
   ...extensionsActions,
   ...featuresActions,
   ...identifyActions,

@@ -9,8 +9,9 @@ export const extActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'Hashtable', key: 'String', value: 'String', name: 'superblock' },
-    summary: '',
-    description: '',
+    summary: 'list the superblock fields of ext2, ext3 or ext4',
+    description:
+      "Returns the fields of the filesystem's superblock as `tune2fs -l` names and spells them, in its order: text to text, numbers in decimal. What tune2fs shows as `<none>`, `<not available>` or `(none)` is an empty string here. Which fields there are depends on the filesystem's features. Times are in UTC. The filesystem is not mounted, and a journal that was not replayed does not show in the numbers. Fails with EUCLEAN if the device has no such superblock.",
   },
   {
     name: 'resize2fs',
@@ -20,8 +21,9 @@ export const extActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'grow an ext2, ext3 or ext4 filesystem to fill its device',
+    description:
+      'Resizes the filesystem to the size of its device, which may have grown. The filesystem should not be mounted; `e2fsck` must find it clean first, with `forceall` if it was mounted since its last check. The device itself is not touched: resize the partition or logical volume before.',
   },
   {
     name: 'resize2fs_size',
@@ -34,8 +36,9 @@ export const extActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'resize an ext2, ext3 or ext4 filesystem to a given size',
+    description:
+      'Like `resize2fs` with an explicit `size` in bytes. To shrink a device, shrink the filesystem first and to no more than the device will have.',
   },
   {
     name: 'resize2fs_M',
@@ -45,8 +48,9 @@ export const extActions = [
     args: [{ type: 'Device', name: 'device' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'shrink an ext2, ext3 or ext4 filesystem as far as it goes',
+    description:
+      'Like `resize2fs`, but to the smallest size that holds all files. Use `vfs_minimum_size` to hear the size before, and the block count in `tune2fs_l` to hear it afterwards. The filesystem must not be mounted, and must have been checked with `e2fsck` and `forceall`.',
   },
   {
     name: 'tune2fs',
@@ -67,8 +71,9 @@ export const extActions = [
       { type: 'Int64', name: 'user' },
     ],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'change parameters of an ext2, ext3 or ext4 filesystem',
+    description:
+      'Changes the parameters that are given and leaves the others. `force` goes on where the tool would rather stop. `maxmountcount` is the number of mounts after which a check is due, -1 for never; `mountcount` sets the counter. `errorbehavior` is `continue`, `remount-ro` or `panic`. `group` and `user` are the ids that may use the reserved blocks. `intervalbetweenchecks` is in seconds, 0 for never. `reservedblockspercentage` and `reservedblockscount` say how much is reserved, in percent or in blocks. `lastmounteddirectory` is what the superblock remembers as mount point. `tune2fs_l` shows the result.',
   },
   {
     name: 'e2fsck',
@@ -82,8 +87,9 @@ export const extActions = [
       { type: 'Bool', name: 'forceno' },
     ],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'check and repair an ext2, ext3 or ext4 filesystem',
+    description:
+      'Replays the journal if needed and checks the filesystem, which must not be mounted. Without options problems that are safe to repair are repaired. `correct` answers yes to every repair, `forceall` checks a filesystem that is marked clean, `forceno` answers no to everything and changes nothing. `correct` and `forceno` exclude each other. Fails if problems remain.',
   },
   {
     name: 'get_e2attrs',
@@ -93,8 +99,9 @@ export const extActions = [
     args: [{ type: 'Pathname', name: 'file' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'attrs' },
-    summary: '',
-    description: '',
+    summary: 'get the attribute letters of a file on ext2, ext3 or ext4',
+    description:
+      'Returns the attributes that lsattr(1) shows for the file as a string of its letters, sorted, without dashes: `i` immutable, `a` append only, `A` no access times, `d` no dump, `e` extents, `I` indexed directory, `j` journalled data, `S` synchronous, `D` synchronous directory, `T` top of a hierarchy, `s` secure deletion, `u` undeletable, `c` compressed, `t` no tail merging, `E` encrypted, `V` verity, `F` ignoring case, `N` inline data, `P` project inherited, and a few rarer ones. The string is empty if there are none. A symbolic link is not followed. Fails with ENOTSUP for anything but regular files and directories, and on other filesystems.',
   },
   {
     name: 'set_e2attrs',
@@ -107,8 +114,9 @@ export const extActions = [
     ],
     optargs: [{ type: 'Bool', name: 'clear' }],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set or clear attribute letters of a file on ext2, ext3 or ext4',
+    description:
+      'Sets the attributes whose lsattr(1) letters are in `attrs`, or clears them if `clear` is true; the others stay as they are. `get_e2attrs` explains the letters. A letter may stand only once. Some cannot be changed, such as `E`, `I` or `N`.',
   },
   {
     name: 'get_e2generation',
@@ -118,8 +126,9 @@ export const extActions = [
     args: [{ type: 'Pathname', name: 'file' }],
     optargs: [],
     ret: { type: 'Int64', name: 'generation' },
-    summary: '',
-    description: '',
+    summary: 'get the generation number of a file on ext2, ext3 or ext4',
+    description:
+      'Returns the number that tells successive files with the same inode number apart, as NFS needs it: 0 to 4294967295. A symbolic link is not followed. Fails with ENOTSUP for anything but regular files and directories, and on other filesystems.',
   },
   {
     name: 'set_e2generation',
@@ -132,8 +141,9 @@ export const extActions = [
     ],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'set the generation number of a file on ext2, ext3 or ext4',
+    description:
+      'Sets the number that `get_e2generation` returns. With metadata checksums it is part of the checksums of all that belongs to the file, so filesystems that have them refuse.',
   },
   {
     name: 'mke2fs',
@@ -182,8 +192,9 @@ export const extActions = [
       { type: 'Bool', name: 'uninitbg' },
     ],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make an ext2, ext3 or ext4 filesystem, with all its parameters',
+    description:
+      'Makes a filesystem on the device and destroys what was there; `mkfs` suffices where no parameter matters. `fstype` is `ext2`, `ext3` or `ext4` and sets sensible features; the boolean options switch single features on or off. `blockscount` counts blocks of `blocksize` bytes; `fragsize`, `inodesize`, `bytesperinode` and `stridesize`, `stripewidth` (in blocks) go as in mke2fs(8); `journalsize` is in megabytes; `mmpupdateinterval` in seconds. `journaldevice` is an external journal made before with `journaldev`; it may be a device, `LABEL=` or `UUID=`. `label` has at most 16 bytes. `uuid` may also be `clear`, `random` or `time`. `forcecreate` goes on where the tool would rather stop; `discard` discards the device first; `lazyitableinit` and `lazyjournalinit` leave zeroing to the first mount.',
   },
   {
     name: 'mklost_and_found',
@@ -193,8 +204,9 @@ export const extActions = [
     args: [{ type: 'Pathname', name: 'mountpoint' }],
     optargs: [],
     ret: { type: 'void' },
-    summary: '',
-    description: '',
+    summary: 'make the lost+found directory of an ext2, ext3 or ext4 filesystem',
+    description:
+      'Makes `lost+found` in the root of the filesystem mounted at `mountpoint`, with room set aside so that e2fsck need not allocate. Normally it is there since mkfs. Fails with EEXIST if it is.',
   },
   {
     name: 'set_e2label',
@@ -208,8 +220,9 @@ export const extActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'set_label',
-    summary: '',
-    description: '',
+    summary: 'set the label of an ext2, ext3 or ext4 filesystem',
+    description:
+      'Sets the label, which has at most 16 bytes. Replaced by `set_label`, which knows other filesystems too.',
   },
   {
     name: 'get_e2label',
@@ -220,8 +233,9 @@ export const extActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'label' },
     deprecatedBy: 'vfs_label',
-    summary: '',
-    description: '',
+    summary: 'get the label of an ext2, ext3 or ext4 filesystem',
+    description:
+      'Returns the label, or an empty string if there is none. Replaced by `vfs_label`, which knows other filesystems too.',
   },
   {
     name: 'set_e2uuid',
@@ -235,8 +249,9 @@ export const extActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'set_uuid',
-    summary: '',
-    description: '',
+    summary: 'set the UUID of an ext2, ext3 or ext4 filesystem',
+    description:
+      'Sets the UUID; `clear`, `random` and `time` have the meaning of tune2fs(8). Replaced by `set_uuid`, which knows other filesystems too.',
   },
   {
     name: 'get_e2uuid',
@@ -247,8 +262,9 @@ export const extActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'uuid' },
     deprecatedBy: 'vfs_uuid',
-    summary: '',
-    description: '',
+    summary: 'get the UUID of an ext2, ext3 or ext4 filesystem',
+    description:
+      'Returns the UUID in lower case, or an empty string if there is none. Replaced by `vfs_uuid`, which knows other filesystems too.',
   },
   {
     name: 'e2fsck_f',
@@ -259,8 +275,9 @@ export const extActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'e2fsck',
-    summary: '',
-    description: '',
+    summary: 'check an ext2, ext3 or ext4 filesystem even if it is marked clean',
+    description:
+      'Checks the filesystem in any case and repairs what is safe to repair. Replaced by `e2fsck` with `forceall`.',
   },
   {
     name: 'mke2journal',
@@ -274,8 +291,9 @@ export const extActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'mke2fs',
-    summary: '',
-    description: '',
+    summary: 'make an external journal for ext3 or ext4',
+    description:
+      'Makes the device an external journal with blocks of `blocksize` bytes. Replaced by `mke2fs` with `journaldev`.',
   },
   {
     name: 'mke2journal_L',
@@ -290,8 +308,9 @@ export const extActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'mke2fs',
-    summary: '',
-    description: '',
+    summary: 'make an external journal with a label',
+    description:
+      'Like `mke2journal`, with a label by which a filesystem can name its journal. Replaced by `mke2fs` with `journaldev` and `label`.',
   },
   {
     name: 'mke2journal_U',
@@ -307,8 +326,9 @@ export const extActions = [
     ret: { type: 'void' },
     group: 'linuxfsuuid',
     deprecatedBy: 'mke2fs',
-    summary: '',
-    description: '',
+    summary: 'make an external journal with a UUID',
+    description:
+      'Like `mke2journal`, with a UUID by which a filesystem can name its journal. Replaced by `mke2fs` with `journaldev` and `uuid`.',
   },
   {
     name: 'mke2fs_J',
@@ -324,8 +344,9 @@ export const extActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'mke2fs',
-    summary: '',
-    description: '',
+    summary: 'make a filesystem whose journal is on another device',
+    description:
+      'Makes an ext3 or ext4 filesystem of type `fstype` with blocks of `blocksize` bytes and the external journal on the device `journal`. Replaced by `mke2fs` with `journaldevice`.',
   },
   {
     name: 'mke2fs_JL',
@@ -341,8 +362,9 @@ export const extActions = [
     optargs: [],
     ret: { type: 'void' },
     deprecatedBy: 'mke2fs',
-    summary: '',
-    description: '',
+    summary: 'make a filesystem whose journal has a label',
+    description:
+      'Like `mke2fs_J`, the external journal being found by its label. Replaced by `mke2fs` with `journaldevice`.',
   },
   {
     name: 'mke2fs_JU',
@@ -359,7 +381,8 @@ export const extActions = [
     ret: { type: 'void' },
     group: 'linuxfsuuid',
     deprecatedBy: 'mke2fs',
-    summary: '',
-    description: '',
+    summary: 'make a filesystem whose journal has a UUID',
+    description:
+      'Like `mke2fs_J`, the external journal being found by its UUID. Replaced by `mke2fs` with `journaldevice`.',
   },
 ] as const satisfies readonly ActionRecord[];

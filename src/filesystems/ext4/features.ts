@@ -89,7 +89,6 @@ const RO_COMPAT_NAMES: Record<number, string> = {
   4: 'uninit_bg',
   5: 'dir_nlink',
   6: 'extra_isize',
-  7: 'snapshot',
   8: 'quota',
   9: 'bigalloc',
   10: 'metadata_csum',

@@ -25,8 +25,8 @@ export function overheadBlocks(geometry: Geometry, groups: GroupTable, journalSi
   return (used + journal) * geometry.clusterRatio;
 }
 
-/** Blocks of superblocks, descriptors, bitmaps and inode tables, as their number follows from the geometry. */
-function metadataBlocks(geometry: Geometry): number {
+/** Blocks of superblocks, descriptors, bitmaps and inode tables of `groupsCount` groups, as the geometry has them. */
+export function metadataBlocks(geometry: Geometry): number {
   let blocks = 0;
   for (let group = 0; group < geometry.groupsCount; group++) {
     blocks += leadingBlocks(geometry, group) + 2 + tableBlocks(geometry);
@@ -34,7 +34,7 @@ function metadataBlocks(geometry: Geometry): number {
   return blocks;
 }
 
-function tableBlocks(geometry: Geometry): number {
+export function tableBlocks(geometry: Geometry): number {
   return divideUp(geometry.inodesPerGroup * geometry.inodeSize, geometry.blockSize);
 }
 

@@ -1,0 +1,93 @@
+import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
+import { listSuperBlock, openExt4 } from '../../filesystems/ext4/index.ts';
+import type { FileRef } from '../../vfs/tree.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
+import type { ActionContext } from '../context.ts';
+import type { DaemonActions } from '../generated/contract.ts';
+import { parseMountable } from '../mountable.ts';
+
+/** Letters of lsattr(1) by bit of the flags. */
+const ATTRIBUTE_LETTERS: readonly (readonly [bit: number, letter: string])[] = [
+  [0x1, 's'],
+  [0x2, 'u'],
+  [0x4, 'c'],
+  [0x8, 'S'],
+  [0x10, 'i'],
+  [0x20, 'a'],
+  [0x40, 'd'],
+  [0x80, 'A'],
+  [0x100, 'Z'],
+  [0x200, 'B'],
+  [0x400, 'm'],
+  [0x800, 'E'],
+  [0x1000, 'I'],
+  [0x4000, 'j'],
+  [0x8000, 't'],
+  [0x10000, 'D'],
+  [0x20000, 'T'],
+  [0x40000, 'h'],
+  [0x80000, 'e'],
+  [0x100000, 'V'],
+  [0x800000, 'C'],
+  [0x2000000, 'x'],
+  [0x10000000, 'N'],
+  [0x20000000, 'P'],
+  [0x40000000, 'F'],
+];
+
+/** What tune2fs prints for nothing; the hash has an empty string there. */
+const NOTHING = new Set(['<none>', '<not available>', '(none)']);
+
+/** A file that has flags at all: Linux gives those of regular files and directories only. */
+function fileWithFlags({ platform }: ActionContext, path: string): FileRef {
+  const file = platform.files.resolve(path, { followLast: false });
+  const type = platform.files.stat(file).mode & S_IFMT;
+  if (type !== S_IFREG && type !== S_IFDIR) {
+    throw new GuestfsError('ENOTSUP', `${path}: only regular files and directories have ext2 attributes`, {
+      path,
+    });
+  }
+  return file;
+}
+
+/** ext2, ext3 and ext4. */
+export const extActions = {
+  tune2fs_l({ platform }, device) {
+    const fields: Record<string, string> = {};
+    for (const [key, value] of listSuperBlock(platform.devices.open(device))) {
+      fields[key] = NOTHING.has(value) ? '' : value;
+    }
+    return fields;
+  },
+
+  get_e2attrs(context, path) {
+    const flags = context.platform.files.flags(fileWithFlags(context, path));
+    return ATTRIBUTE_LETTERS.filter(([bit]) => (flags & bit) !== 0)
+      .map(([, letter]) => letter)
+      .sort()
+      .join('');
+  },
+
+  get_e2generation: (context, path) => context.platform.files.generation(fileWithFlags(context, path)),
+
+  get_e2label: ({ platform }, device) => platform.identify.superblock(device)['LABEL'] ?? '',
+
+  get_e2uuid: ({ platform }, device) => platform.identify.superblock(device)['UUID'] ?? '',
+
+  vfs_minimum_size({ platform }, mountable) {
+    const { device } = parseMountable(mountable);
+    const type = platform.identify.type(device);
+    if (type === undefined || !/^ext[234]$/.test(type)) {
+      throw new UnsupportedError(
+        `${device}: the minimum size of ${type === undefined ? 'an unknown filesystem' : type} cannot be told here, only that of ext2, ext3 and ext4`,
+        { device },
+      );
+    }
+    const filesystem = openExt4(platform.devices.open(device));
+    try {
+      return filesystem.minimumSize();
+    } finally {
+      filesystem.close();
+    }
+  },
+} satisfies Partial<DaemonActions>;
