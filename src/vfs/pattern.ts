@@ -5,7 +5,7 @@ const CLASSES: Record<string, RegExp> = {
   alnum: /[0-9A-Za-z]/,
   alpha: /[A-Za-z]/,
   blank: /[ \t]/,
-  cntrl: /[\0-\x1f\x7f]/,
+  cntrl: /[^ -~\u0080-\u{10ffff}]/u,
   digit: /[0-9]/,
   graph: /[!-~]/,
   lower: /[a-z]/,

@@ -153,7 +153,7 @@ function bootSector(sample: Sample): string | undefined {
   if (jump && sample.startsWith('NTFS    ', 3)) return ntfs(sample);
   if (jump && sample.startsWith('EXFAT   ', 3))
     return `DOS/MBR boot sector, code offset 0x${(sample.u8(1) + 2).toString(16)}, OEM-ID "EXFAT   "`;
-  if (jump && /^FAT/.test(sample.text(54, 3) || '')) return fat(sample);
+  if (jump && sample.startsWith('FAT', 54)) return fat(sample);
   if (jump && sample.startsWith('FAT32', 82)) return fat(sample);
   return partitions(sample);
 }

@@ -126,7 +126,7 @@ export function recogniseLanguage(text: string): Language | undefined {
 function interpreterOf(program: string, rest: string): Language {
   let path = program;
   let words = rest.trim().split(/\s+/).filter(Boolean);
-  if (/\/env$/.test(program)) {
+  if (program.endsWith('/env')) {
     words = words.filter((word, i) => !(i === 0 && word === '-S'));
     path = words[0] ?? program;
   }

@@ -5,7 +5,7 @@ const CLASSES: Record<string, ByteSet> = {
   alnum: matching(/[0-9A-Za-z]/),
   alpha: matching(/[A-Za-z]/),
   blank: matching(/[ \t]/),
-  cntrl: matching(/[\0-\x1f\x7f]/),
+  cntrl: bytesWhere((byte) => byte < 0x20 || byte === 0x7f),
   digit: matching(/[0-9]/),
   graph: matching(/[!-~]/),
   lower: matching(/[a-z]/),
