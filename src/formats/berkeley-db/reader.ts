@@ -25,6 +25,8 @@ const PAGE_HEADER = 26;
 const MOST_BUCKETS = 1 << 24;
 /** Bytes one value may have. */
 const LARGEST_VALUE = 256 * 1024 * 1024;
+/** Pages of a value that may be read a second time, where it is read in parts. */
+const READ_TWICE = 8;
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -39,6 +41,8 @@ export class HashDatabase {
   readonly #maxBucket: number;
   readonly #spares: DataView;
   readonly #little: boolean;
+  /** Overflow pages that may still be read: each belongs to one value, and a value reads few of them twice. */
+  #overflowsLeft: number;
 
   /** Throws CorruptError where `content` is no hash database, UnsupportedError for one that is encrypted or newer. */
   constructor(content: FileContent) {
@@ -67,6 +71,7 @@ export class HashDatabase {
     }
     this.#pageSize = pagesize;
     this.#pageCount = Math.floor(content.size / pagesize);
+    this.#overflowsLeft = this.#pageCount;
     this.#maxBucket = meta.max_bucket;
     if (this.#maxBucket >= Math.min(MOST_BUCKETS, this.#pageCount)) {
       throw new CorruptError(
@@ -133,10 +138,12 @@ export class HashDatabase {
     if (tlen > LARGEST_VALUE || tlen > this.#pageCount * this.#pageSize) {
       throw new CorruptError('db off-page item', `has ${tlen} bytes, more than the file`);
     }
+    this.#overflowsLeft += READ_TWICE;
     return new ChainedBlob('db off-page item', tlen, NOTHING, pgno, (number) => this.#overflow(number));
   }
 
   #overflow(number: number): { data: Uint8Array; next: number } {
+    if (this.#overflowsLeft-- === 0) throw new CorruptError('db file', 'its values share overflow pages');
     const bytes = this.#page(number);
     const page = this.#structures.Page.view(bytes);
     const length = page.hf_offset;

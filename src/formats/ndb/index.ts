@@ -68,7 +68,11 @@ export function* ndbBlobs(content: FileContent): Generator<Blob, void> {
     }
   }
   slots.sort((a, b) => a.offset - b.offset);
+  let end = slotPages * PAGE;
   for (const { number, offset, length } of slots) {
+    // Blobs that share bytes would let a small file be read over and over.
+    if (offset < end) throw new CorruptError('ndb slot', `package ${number} lies over another`, { offset });
+    end = offset + length;
     const head = BlobHeader.view(window.bytes(offset, BLOB_HEADER));
     const { length: size } = head;
     if (head.magic !== BLOB_MAGIC || head.package !== number) {

@@ -14,6 +14,8 @@ const ENTRY = 16;
 /** Limits that rpm itself sets. */
 const MOST_ENTRIES = 0xffff;
 const MOST_DATA = 0x0fffffff;
+/** Bytes of data up to the end of the texts that are read; lists of files come after them. */
+const MOST_TEXT = 16 * 1024 * 1024;
 
 const TYPE_INT32 = 4;
 const TYPE_STRING = 6;
@@ -86,6 +88,9 @@ export function parseRpmHeader(blob: Blob): PackageRecord | undefined {
   const entries = readEntries(blob.prefix(dataStart), entryCount, dataLength);
   let needed = 0;
   for (const { end } of entries.values()) needed = Math.max(needed, end);
+  if (needed > MOST_TEXT) {
+    throw new CorruptError(STRUCTURE, `its texts end at ${needed}, expected at most ${MOST_TEXT}`);
+  }
   const data = blob.prefix(dataStart + needed).subarray(dataStart);
 
   const name = firstString(data, entries.get(TAG_NAME));

@@ -1,11 +1,10 @@
 import { HashDatabase } from '../berkeley-db/reader.ts';
 import type { Blob, FileContent } from '../content.ts';
-import { GuestfsError } from '../../errors/index.ts';
 import { ndbBlobs } from '../ndb/index.ts';
-import { LARGEST_DATABASE, MOST_PACKAGES, type PackageRecord } from '../package.ts';
+import { LARGEST_DATABASE, PackageBudget, type PackageRecord } from '../package.ts';
 import { SqliteReader } from '../sqlite/reader.ts';
 import { columnsOf, isBlob } from '../sqlite/record.ts';
-import { CorruptError } from '../../errors/index.ts';
+import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import { parseRpmHeader } from './header.ts';
 
 /** How rpm keeps its packages: `Packages` (Berkeley DB), `Packages.db` (ndb) or `rpmdb.sqlite`. */
@@ -35,7 +34,7 @@ function* headers(backend: RpmBackend, content: FileContent, wal?: FileContent):
 
 /**
  * The packages of an rpm database in the database's own order. `wal` is the log beside rpmdb.sqlite, if there is
- * one. Throws CorruptError for a damaged database, EFBIG for one of more than 512 MiB or a million packages. The
+ * one. Throws CorruptError for a damaged database, EFBIG for one of more than 512 MiB or 200000 packages. The
  * pseudo-packages of imported keys (`gpg-pubkey`) are among them, as `rpm -qa` shows them.
  */
 export function* rpmPackages(
@@ -49,13 +48,9 @@ export function* rpmPackages(
       `the rpm database has ${content.size} bytes, at most ${LARGEST_DATABASE} are read`,
     );
   }
-  let count = 0;
+  const budget = new PackageBudget('the rpm database');
   for (const blob of headers(backend, content, wal)) {
     const record = parseRpmHeader(blob);
-    if (record === undefined) continue;
-    if (++count > MOST_PACKAGES) {
-      throw new GuestfsError('EFBIG', `the rpm database has more than ${MOST_PACKAGES} packages`);
-    }
-    yield record;
+    if (record !== undefined) yield budget.add(record);
   }
 }

@@ -17,6 +17,9 @@ const DEEPEST = 40;
 /** Bytes one record may have. */
 const LARGEST_RECORD = 256 * 1024 * 1024;
 
+/** Pages of a row that may be read a second time, where it is read in parts. */
+const READ_TWICE = 8;
+
 const STRUCTURE = 'sqlite b-tree page';
 
 /**
@@ -31,6 +34,8 @@ export class SqliteReader {
   readonly #usable: number;
   /** Pages of the database, the log considered. */
   readonly pageCount: number;
+  /** Overflow pages that may still be read: each belongs to one row, and a row reads few of them twice. */
+  #overflowsLeft: number;
 
   /** Throws CorruptError where `content` is no SQLite 3 database, UnsupportedError for UTF-16. */
   constructor(content: FileContent, wal?: FileContent) {
@@ -62,6 +67,7 @@ export class SqliteReader {
       if (this.#wal !== undefined) this.#log = new WindowedContent(wal, 'sqlite WAL');
     }
     this.pageCount = this.#wal?.databasePages ?? Math.floor(content.size / pageSize);
+    this.#overflowsLeft = this.pageCount;
   }
 
   /** Number of the first page of a table, by its name in any case; undefined where there is no such table. */
@@ -95,8 +101,13 @@ export class SqliteReader {
         throw new CorruptError(STRUCTURE, `page ${page} has ${cells} cells, more than fit in it`);
       }
       if (kind === PAGE_LEAF_TABLE) {
+        let used = 0;
         for (let i = 0; i < cells; i++) {
-          yield this.#leafCell(bytes, view.getUint16(pointers + i * 2), page);
+          const { row, local } = this.#leafCell(bytes, view.getUint16(pointers + i * 2), page);
+          // Cells that share bytes would let a small page have a great many large rows.
+          used += local;
+          if (used > bytes.length) throw new CorruptError(STRUCTURE, `the cells of page ${page} overlap`);
+          yield row;
         }
       } else if (kind === PAGE_INTERIOR_TABLE) {
         stack.push({ page: view.getUint32(start + 8), depth: depth + 1 });
@@ -118,7 +129,7 @@ export class SqliteReader {
     }
   }
 
-  #leafCell(bytes: Uint8Array, at: number, page: number): Row {
+  #leafCell(bytes: Uint8Array, at: number, page: number): { row: Row; local: number } {
     if (at >= bytes.length) throw this.#outside(page, at);
     const { value: size, length: sizeLength } = varint(bytes, at);
     const { value: rowid, length: keyLength } = varint64(bytes, at + sizeLength);
@@ -131,13 +142,14 @@ export class SqliteReader {
     }
     const inPage = bytes.subarray(from, from + local);
     if (local === size) {
-      return { rowid, record: { size, prefix: (length) => inPage.subarray(0, length) } };
+      return { row: { rowid, record: { size, prefix: (length) => inPage.subarray(0, length) } }, local };
     }
     const overflow = new DataView(bytes.buffer, bytes.byteOffset).getUint32(from + local);
-    return {
-      rowid,
-      record: new ChainedBlob('sqlite record', size, inPage, overflow, (number) => this.#overflow(number)),
-    };
+    this.#overflowsLeft += READ_TWICE;
+    const record = new ChainedBlob('sqlite record', size, inPage, overflow, (number) =>
+      this.#overflow(number),
+    );
+    return { row: { rowid, record }, local };
   }
 
   #outside(page: number, at: number): CorruptError {
@@ -145,6 +157,9 @@ export class SqliteReader {
   }
 
   #overflow(page: number): { data: Uint8Array; next: number } {
+    if (this.#overflowsLeft-- === 0) {
+      throw new CorruptError('sqlite database', 'its rows share overflow pages');
+    }
     const bytes = this.#page(page);
     const next = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
     return { data: bytes.subarray(4, this.#usable), next };
