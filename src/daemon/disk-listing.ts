@@ -12,25 +12,23 @@ export interface Geometry {
 const LARGE = { heads: 255, sectors: 63 };
 
 /**
- * The geometry that Linux makes up for a SCSI disk: at most 1024 cylinders and 62 sectors per track where that
- * reaches (7.9 GB), else 64 heads of 32 sectors, or 255 of 63 over 64 GiB. Disks with partitions in an MBR are taken
- * to have 255 of 63, as sfdisk(8) shows them.
+ * The geometry that Linux makes up for a SCSI disk: as many heads and sectors per track as at most 1024 cylinders and
+ * 62 sectors need where that reaches (7.9 GB), else 64 heads of 32 sectors, or 255 of 63 over 64 GiB. Disks with
+ * partitions in an MBR are taken to have 255 of 63, as sfdisk(8) shows them. Linux counts in 512 bytes for this,
+ * sfdisk gives the cylinders in the device's sectors.
  */
 export function diskGeometry(device: BlockDevice, table: PartitionTable | null): Geometry {
-  const capacity = Math.floor(device.size / device.sectorSize);
-  const withHeads = (heads: number, sectors: number): Geometry => ({
-    heads,
-    sectors,
-    cylinders: Math.floor(capacity / (heads * sectors)),
-  });
-  if (table?.type === 'msdos' && table.partitions.length > 0) return withHeads(LARGE.heads, LARGE.sectors);
+  const { heads, sectors } = track(Math.floor(device.size / 512), table);
+  const cylinders = Math.floor(device.size / device.sectorSize / (heads * sectors));
+  return { cylinders, heads, sectors };
+}
+
+function track(capacity: number, table: PartitionTable | null): { heads: number; sectors: number } {
+  if (table?.type === 'msdos' && table.partitions.length > 0) return LARGE;
   const heads = Math.ceil(capacity / (1024 * 62));
-  const sectors = heads === 0 ? 0 : Math.ceil(capacity / (1024 * heads));
-  if (heads >= 1 && heads <= 255 && sectors >= 1 && sectors <= 63) {
-    const exact = capacity % (1024 * 62) === 0 || capacity % (1024 * heads) === 0;
-    return exact ? { cylinders: 1024, heads, sectors } : withHeads(heads, sectors);
-  }
-  return capacity >= 65535 * 2048 ? withHeads(LARGE.heads, LARGE.sectors) : withHeads(64, 32);
+  const sectors = capacity % (1024 * 62) === 0 ? 62 : Math.ceil(capacity / (1024 * heads));
+  if (heads >= 1 && heads <= 255 && sectors >= 1 && sectors <= 63) return { heads, sectors };
+  return capacity >= 65535 * 2048 ? LARGE : { heads: 64, sectors: 32 };
 }
 
 /** Names of the commonest partition types, for people to read. */
@@ -150,7 +148,8 @@ function partitionRows(table: PartitionTable, unit: number, nameOf: (number: num
     'Type',
   ];
   const rows = table.partitions.map((partition: Partition) => [
-    nameOf(partition.number),
+    // sfdisk leaves one more space before the boot mark.
+    `${nameOf(partition.number)}${isMbr ? ' ' : ''}`,
     ...(isMbr ? [partition.bootable ? '*' : ''] : []),
     String(partition.start / unit),
     String((partition.start + partition.size) / unit - 1),

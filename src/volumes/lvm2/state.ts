@@ -72,7 +72,7 @@ export class VolumeGroupState {
 
   /** False for a volume that has a name of its own and no use of its own: thin, cache and VDO pools. */
   isPublic(volume: LogicalVolume): boolean {
-    return this.roles.isVisible(volume) && !/-pool$/.test(volume.segments[0]?.type ?? '');
+    return this.roles.isVisible(volume) && !(volume.segments[0]?.type ?? '').endsWith('-pool');
   }
 
   /**
