@@ -1,5 +1,5 @@
 import { GuestfsError } from '../errors/index.ts';
-import { EXIT } from './common/errors.ts';
+import { EXIT, isClosedOutput } from './common/errors.ts';
 import { fileOutput } from './common/file-output.ts';
 import { GuestPaths } from './common/guest-paths.ts';
 import { readShared } from './common/operands.ts';
@@ -24,7 +24,7 @@ export async function main(args: readonly string[], spec: ToolSpec = virtCatSpec
           context.out.flush();
         } catch (error) {
           // The other files are still wanted.
-          if (!(error instanceof GuestfsError)) throw error;
+          if (!(error instanceof GuestfsError) || isClosedOutput(error)) throw error;
           status = reportError(spec.name, error, context.out, context.err);
         }
       }

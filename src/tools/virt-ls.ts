@@ -1,5 +1,5 @@
 import { GuestfsError } from '../errors/index.ts';
-import { EXIT } from './common/errors.ts';
+import { EXIT, isClosedOutput } from './common/errors.ts';
 import { GuestPaths } from './common/guest-paths.ts';
 import type { Handle } from './common/handle.ts';
 import { readShared } from './common/operands.ts';
@@ -124,7 +124,7 @@ async function list(
       else for (const name of await namesOf(handle, directory, options)) out.write(`${name}\n`);
     } catch (error) {
       // The other directories are still wanted.
-      if (!(error instanceof GuestfsError)) throw error;
+      if (!(error instanceof GuestfsError) || isClosedOutput(error)) throw error;
       status = reportError(context.spec.name, error, out, err);
     }
   }

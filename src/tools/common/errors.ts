@@ -20,9 +20,14 @@ export function libraryErrorLine(error: GuestfsError): string {
   return `libguestfs: error: ${prefix}${message}`;
 }
 
+/** Nobody reads our output any more: found out by ourselves, or by an action that wrote to it. */
+export function isClosedOutput(error: unknown): boolean {
+  return error instanceof ClosedOutput || (error instanceof GuestfsError && error.code === 'EPIPE');
+}
+
 /** What a tool says on standard error about an error, and the status it exits with. */
 export function describeError(tool: string, error: unknown): { text: string; status: number } {
-  if (error instanceof ClosedOutput) return { text: '', status: EXIT.closedOutput };
+  if (isClosedOutput(error)) return { text: '', status: EXIT.closedOutput };
   if (error instanceof UsageError) {
     return { text: `${tool}: ${error.message}\nTry '${tool} --help' for more.\n`, status: EXIT.failure };
   }

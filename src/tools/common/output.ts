@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { decodeText, encodeText } from '../../bytes/text.ts';
 import { escapeForTerminal } from './escape.ts';
+import { ToolError } from './usage-error.ts';
 
 /** The reader of our output went away; the tool ends quietly, as SIGPIPE would end it. */
 export class ClosedOutput extends Error {
@@ -14,7 +15,7 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
  * Write all of `bytes` to a descriptor. A pipe may be non-blocking (any touch of process.stdout, or a worker, makes
  * it so): a full one is waited for.
  *
- * @throws ClosedOutput where nobody reads any more.
+ * @throws ClosedOutput where nobody reads any more, ToolError where it cannot be written.
  */
 export function writeFully(fd: number, bytes: Uint8Array): void {
   let at = 0;
@@ -31,7 +32,7 @@ export function writeFully(fd: number, bytes: Uint8Array): void {
         continue;
       }
       if (code === 'EPIPE') throw new ClosedOutput('the reader of the output went away');
-      throw error;
+      throw new ToolError(`cannot write the output: ${(error as Error).message}`);
     }
   }
 }

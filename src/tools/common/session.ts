@@ -1,5 +1,5 @@
 import { ToolError, UsageError } from './usage-error.ts';
-import { UnsupportedError } from '../../errors/index.ts';
+import { GuestfsError, UnsupportedError, type ErrorDetails } from '../../errors/index.ts';
 import { createHandle, type Handle, type HandleOptions } from './handle.ts';
 import type { MountPointRequest, SharedOptions } from './request.ts';
 import { Output } from './output.ts';
@@ -86,7 +86,7 @@ function warn(tool: string, line: string): void {
   err.flush();
 }
 
-/** Mount what `-m` asked for, in order. */
+/** Mount what `-m` asked for, in order. A failure names the filesystems that there are. */
 export async function mountRequested(
   handle: Handle,
   mounts: readonly MountPointRequest[],
@@ -94,9 +94,32 @@ export async function mountRequested(
 ): Promise<void> {
   for (const { device, mountpoint, options, type } of mounts) {
     const given = options ?? (writable ? '' : 'ro');
-    if (type !== undefined) await handle.mountVfs(given, type, device, mountpoint);
-    else await handle.mountOptions(given, device, mountpoint);
+    try {
+      if (type !== undefined) await handle.mountVfs(given, type, device, mountpoint);
+      else await handle.mountOptions(given, device, mountpoint);
+    } catch (error) {
+      if (!(error instanceof GuestfsError)) throw error;
+      throw await withFilesystems(handle, error);
+    }
   }
+}
+
+async function withFilesystems(handle: Handle, error: GuestfsError): Promise<GuestfsError> {
+  let list: string;
+  try {
+    const found = Object.entries(await handle.listFilesystems()).map(
+      ([device, type]) => `${device} (${type})`,
+    );
+    list = found.length === 0 ? 'there is no filesystem on these disks' : `there are ${found.join(', ')}`;
+  } catch {
+    return error;
+  }
+  const { code, message, action, device, path } = error;
+  const details: ErrorDetails = { cause: error };
+  if (action !== undefined) details.action = action;
+  if (device !== undefined) details.device = device;
+  if (path !== undefined) details.path = path;
+  return new GuestfsError(code, `${message}; ${list}`, details);
 }
 
 /** The one operating system of the disks. */

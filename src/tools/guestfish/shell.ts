@@ -1,9 +1,8 @@
 import { camelCase, type ActionEntry } from '../../actions/table.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { FileOutput } from '../../handle/arguments.ts';
-import { libraryErrorLine } from '../common/errors.ts';
+import { isClosedOutput, libraryErrorLine } from '../common/errors.ts';
 import type { Handle } from '../common/handle.ts';
-import { ClosedOutput } from '../common/output.ts';
 import { ToolError, UsageError } from '../common/usage-error.ts';
 import { buildArguments, type ArgumentContext } from './arguments.ts';
 import type { LineSource } from './lines.ts';
@@ -183,7 +182,7 @@ export class Shell {
   /** Say on standard error what went wrong, with the place in the script. */
   async report(error: unknown): Promise<void> {
     // A vanished reader of our own output ends everything, as SIGPIPE would.
-    if (error instanceof ClosedOutput) throw error;
+    if (isClosedOutput(error)) throw error;
     await this.out.flush();
     const { name, number } = this.source;
     const place = name === undefined || this.options.interactive ? '' : `${name}:${number}: `;
