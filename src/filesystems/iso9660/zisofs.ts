@@ -13,8 +13,9 @@ export interface ZisofsFile {
   size: number;
 }
 
-/** Bytes of zlib's header before its deflate stream. */
+/** Bytes of zlib's header before its deflate stream, and of the Adler-32 after it (RFC 1950). */
 const ZLIB_HEADER = 2;
+const ZLIB_TRAILER = 4;
 /** A block that does not shrink takes a little more than its size. */
 const ZLIB_OVERHEAD = 1024;
 
@@ -89,11 +90,38 @@ export class ZisofsReader {
       const filled = inflateRawInto(packed.subarray(ZLIB_HEADER), this.#block);
       const wanted = Math.min(blockSize, this.#file.size - number * blockSize);
       if (filled < wanted) this.#damaged(`block ${number} unpacks to ${filled} bytes, expected ${wanted}`);
+      this.#verify(number, packed, this.#block.subarray(0, filled));
     }
     this.#number = number;
+  }
+
+  #verify(number: number, packed: Uint8Array, block: Uint8Array): void {
+    const at = packed.length - ZLIB_TRAILER;
+    const stored = at < 0 ? 0 : new DataView(packed.buffer, packed.byteOffset).getUint32(at);
+    const actual = adler32(block);
+    if (stored === actual) return;
+    this.#damaged(`block ${number} has the checksum ${actual.toString(16)}, expected ${stored.toString(16)}`);
   }
 
   #damaged(message: string): never {
     throw new CorruptError('zisofs file', message);
   }
+}
+
+/** Adler-32 (RFC 1950, 8.2). */
+function adler32(bytes: Uint8Array): number {
+  const BASE = 65521;
+  let a = 1;
+  let b = 0;
+  // 5552 bytes are the most that cannot overflow 32 bits.
+  for (let start = 0; start < bytes.length; start += 5552) {
+    const end = Math.min(start + 5552, bytes.length);
+    for (let i = start; i < end; i++) {
+      a += bytes[i]!;
+      b += a;
+    }
+    a %= BASE;
+    b %= BASE;
+  }
+  return b * 65536 + a;
 }
