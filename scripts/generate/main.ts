@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { manPages } from '../man/man-pages.ts';
 import { apiDocs } from './api-docs.ts';
 import { daemonContract } from './daemon-contract.ts';
 import { handleMethods } from './handle-methods.ts';
@@ -17,7 +18,7 @@ const files: Record<string, () => string> = {
   'src/daemon/generated/contract.ts': daemonContract,
   'src/handle/generated/methods.ts': handleMethods,
 };
-for (const [name, text] of Object.entries(apiDocs())) files[name] = () => text;
+for (const [name, text] of Object.entries({ ...apiDocs(), ...manPages() })) files[name] = () => text;
 
 const check = process.argv.includes('--check');
 let stale = 0;

@@ -36,6 +36,11 @@ function commandRoff(action: ActionRecord): string {
   return roff;
 }
 
+/** `replacement` is empty where there is none. */
+function deprecation(replacement: string): string {
+  return replacement === '' ? 'Deprecated.' : `Deprecated: use \`${dashed(replacement)}\`.`;
+}
+
 /** Long usages on several lines, those after the first one indented. */
 function usageLines(usage: string): string[] {
   const lines: string[] = [];
