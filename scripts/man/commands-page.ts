@@ -31,8 +31,7 @@ function commandRoff(action: ActionRecord): string {
   if (words !== '') roff += blocksRoff(words);
   if (others.length > 0)
     roff += blocksRoff(`Other names: ${others.map((other) => `\`${other}\``).join(', ')}.`);
-  if (action.deprecatedBy !== undefined)
-    roff += blocksRoff(`Deprecated: use \`${dashed(action.deprecatedBy)}\`.`);
+  if (action.deprecatedBy !== undefined) roff += blocksRoff(deprecation(action.deprecatedBy));
   return roff;
 }
 
