@@ -14,34 +14,46 @@ interface IconPlace {
   highQuality?: boolean;
 }
 
-const FEDORA: readonly IconPlace[] = [
-  { path: '/usr/share/icons/hicolor/96x96/apps/system-logo-icon.png', highQuality: true },
-];
-const RHEL_6: readonly IconPlace[] = [{ path: '/usr/share/pixmaps/redhat/shadowman-transparent.png' }];
-const RHEL_7: readonly IconPlace[] = [
-  { path: '/usr/share/icons/hicolor/256x256/apps/fedora-logo-icon.png', highQuality: true },
-  { path: '/usr/share/icons/hicolor/96x96/apps/system-logo-icon.png', highQuality: true },
+const SYSTEM_LOGO = '/usr/share/icons/hicolor/96x96/apps/system-logo-icon.png';
+const DISTRIBUTOR = '/usr/share/icons/hicolor/48x48/apps/distributor.png';
+const SUSE: readonly IconPlace[] = [
+  { path: DISTRIBUTOR, highQuality: true },
+  { path: '/usr/share/icons/hicolor/24x24/apps/distributor.png' },
 ];
 
-const PLACES: Readonly<Record<string, (system: OperatingSystem) => readonly IconPlace[]>> = {
-  altlinux: () => [{ path: '/usr/share/icons/hicolor/48x48/apps/altlinux.png' }],
-  cirros: () => [{ path: '/usr/share/cirros/logo' }],
-  debian: () => [{ path: '/usr/share/pixmaps/debian-logo.png' }],
-  fedora: () => FEDORA,
-  mageia: () => [{ path: '/usr/share/icons/mageia.png' }],
-  opensuse: () => [{ path: '/usr/share/icons/hicolor/24x24/apps/distributor.png' }],
-  rhel: redHat,
-  centos: redHat,
-  scientificlinux: redHat,
-  'redhat-based': redHat,
-  sles: () => [{ path: '/usr/share/icons/hicolor/24x24/apps/distributor.png' }],
-  ubuntu: () => [{ path: '/usr/share/icons/gnome/24x24/places/ubuntu-logo.png' }],
-  voidlinux: () => [{ path: '/usr/share/void-artwork/void-logo.png' }],
-};
+function one(path: string, highQuality = true): () => readonly IconPlace[] {
+  return () => [{ path, highQuality }];
+}
 
 function redHat({ major }: OperatingSystem): readonly IconPlace[] {
-  return major >= 7 ? RHEL_7 : RHEL_6;
+  const path = major >= 7 ? SYSTEM_LOGO : '/usr/share/pixmaps/redhat/shadowman-transparent.png';
+  return [{ path, highQuality: true }];
 }
+
+const PLACES: Readonly<Record<string, (system: OperatingSystem) => readonly IconPlace[]>> = {
+  altlinux: one('/usr/share/icons/hicolor/48x48/apps/altlinux.png'),
+  archlinux: one('/usr/share/pixmaps/archlinux-logo.png'),
+  centos: redHat,
+  circle: redHat,
+  debian: one('/usr/share/pixmaps/debian-logo.png'),
+  fedora: () => [
+    { path: '/usr/share/icons/hicolor/96x96/apps/fedora-logo-icon.png', highQuality: true },
+    { path: SYSTEM_LOGO, highQuality: true },
+  ],
+  mageia: one('/usr/share/icons/mageia.png'),
+  mandriva: one('/usr/share/icons/large/mandriva.png'),
+  openmandriva: one('/usr/share/icons/large/mandriva.png'),
+  opensuse: () => SUSE,
+  oraclelinux: redHat,
+  'redhat-based': redHat,
+  rhel: redHat,
+  rocky: redHat,
+  scientificlinux: redHat,
+  sles: () => SUSE,
+  'suse-based': () => SUSE,
+  ubuntu: one('/usr/share/icons/gnome/24x24/places/ubuntu-logo.png', false),
+  voidlinux: one('/usr/share/void-artwork/void-logo.png'),
+};
 
 /** True for bytes that begin as a PNG image of a size that is not zero. */
 export function isPng(bytes: Uint8Array): boolean {

@@ -44,21 +44,29 @@ export function xmlAttribute(text: string): string {
 
 class XmlWriter {
   readonly lines: string[] = ['<?xml version="1.0"?>'];
-  readonly #open: string[] = [];
+  readonly #open: { name: string; line: number }[] = [];
 
   start(name: string, attribute?: readonly [name: string, value: string]): void {
-    this.lines.push(`${this.#indent()}<${name}${attributeText(attribute)}>`);
-    this.#open.push(name);
+    this.#open.push({ name, line: this.lines.length });
+    this.lines.push(`${INDENT.repeat(this.#open.length - 1)}<${name}${attributeText(attribute)}>`);
   }
 
   end(): void {
-    const name = this.#open.pop();
-    this.lines.push(`${this.#indent()}</${name}>`);
+    const { name, line } = this.#open.pop() as { name: string; line: number };
+    // An element without content is written as one tag.
+    if (line === this.lines.length - 1) this.lines.push((this.lines.pop() as string).replace(/>$/, '/>'));
+    else this.lines.push(`${this.#indent()}</${name}>`);
   }
 
   element(name: string, text: string, attribute?: readonly [name: string, value: string]): void {
     const body = text === '' ? '/>' : `>${xmlText(text)}</${name}>`;
     this.lines.push(`${this.#indent()}<${name}${attributeText(attribute)}${body}`);
+  }
+
+  /** An element of base64, in lines that end and are as long as libxml2 makes them. */
+  base64(name: string, bytes: Uint8Array): void {
+    const rows = base64(bytes).match(/.{1,72}/g) ?? [];
+    this.lines.push(`${this.#indent()}<${name}>${rows.join('\r\n')}</${name}>`);
   }
 
   /** An element where there is text to put in it. */
@@ -141,7 +149,7 @@ function writeSystem(xml: XmlWriter, system: SystemReport): void {
     for (const application of system.applications) writeApplication(xml, application);
     xml.end();
   }
-  if (system.icon !== undefined && system.icon.length > 0) xml.element('icon', base64(system.icon));
+  if (system.icon !== undefined && system.icon.length > 0) xml.base64('icon', system.icon);
   xml.end();
 }
 

@@ -9,8 +9,12 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'StructList', of: 'application2', name: 'applications2' },
-    summary: '',
-    description: '',
+    summary: 'list the applications installed in the guest',
+    description: `Lists what the package database of an inspected system says is installed, sorted by name: dpkg, rpm (SQLite with its write-ahead log, ndb and Berkeley DB), apk and pacman. \`root\` is one that \`inspect_os\` returned.
+
+The database is read anew at each call: from what is mounted on \`/\` if something is, else from the system's own filesystems, which are opened read-only for the time of the call. A system whose package format keeps no database that can be read (\`inspect_get_package_format\` is \`ebuild\`, \`xbps\`, \`pisi\`, \`unknown\`, ...) has an empty list; so has one whose database is missing, with a warning event. A damaged database is an error (EUCLEAN) that names its path.
+
+Fields that the package manager does not keep are empty strings, the epoch is 0. For deb packages \`app2_version\` ends at the first dash of the version and \`app2_release\` is what follows it. apk and pacman keep one text only, which is \`app2_description\`. Descriptions are cut after 64 Ki characters. Everything in the list comes from the guest: escape it before showing it.`,
   },
   {
     name: 'inspect_get_icon',
@@ -23,8 +27,12 @@ export const inspectActions = [
       { type: 'Bool', name: 'highquality' },
     ],
     ret: { type: 'BufferOut', name: 'icon' },
-    summary: '',
-    description: '',
+    summary: 'get an icon of the inspected system',
+    description: `Returns a PNG image that stands for an inspected system, as it lies in the guest: \`/etc/favicon.png\` if there is one, else the logo that the distribution installs. The buffer is empty if none is found.
+
+\`favicon\` false skips \`/etc/favicon.png\`. \`highquality\` true takes only logos that are large and have an alpha channel. Files of more than 4 MiB and files that do not begin as PNG are passed over; nothing else of the image is checked, and its sides need not be equal. Logos are usually trademarks.
+
+Like \`inspect_list_applications2\` this reads the guest's files at each call, from what is mounted on \`/\` if something is.`,
   },
   {
     name: 'inspect_get_osinfo',
@@ -34,8 +42,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'id' },
-    summary: '',
-    description: '',
+    summary: 'get a short libosinfo ID of the inspected system',
+    description: `Returns the short ID under which libosinfo probably lists the system, such as \`debian12\`, \`fedora38\`, \`ubuntu22.04\`, \`rhel9.2\`, \`centos-stream9\` or \`alpinelinux3.18\`, or \`unknown\`. It is made from distribution and version; nothing promises that libosinfo's database has it.`,
   },
   {
     name: 'inspect_list_applications',
@@ -46,8 +54,8 @@ export const inspectActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'application', name: 'applications' },
     deprecatedBy: 'inspect_list_applications2',
-    summary: '',
-    description: '',
+    summary: 'list the applications installed in the guest, without architecture',
+    description: `The same as \`inspect_list_applications2\`, in the older structure, which lacks the architecture.`,
   },
   {
     name: 'inspect_os',
@@ -57,8 +65,12 @@ export const inspectActions = [
     args: [],
     optargs: [],
     ret: { type: 'StringList', of: 'Mountable', name: 'roots' },
-    summary: '',
-    description: '',
+    summary: 'find the operating systems on the disks',
+    description: `Looks at every filesystem on the disks, partitions and logical volumes and returns the roots of the operating systems it finds, in the order of \`list_filesystems\`. Usually there is one; there may be none, or several. Pass a root to the \`inspect_get_*\` actions; they answer from what the last \`inspect_os\` found.
+
+Recognised are Linux distributions by os-release, lsb-release and their own release files, FreeBSD, NetBSD, OpenBSD, GNU/Hurd, MINIX and DOS. A separate \`/usr\` or \`/var\` that \`/etc/fstab\` names is looked at too. The engine opens filesystems privately: whatever the user has mounted stays as it is.
+
+Something that is recognised but cannot be read (a filesystem type without a driver, an encrypted device that is not opened, part of a RAID array) is never passed over in silence. If no system was found, the action fails with ENOTSUP naming these devices and their types; if one was found, there is a warning event for each.`,
   },
   {
     name: 'inspect_get_roots',
@@ -68,8 +80,8 @@ export const inspectActions = [
     args: [],
     optargs: [],
     ret: { type: 'StringList', of: 'Mountable', name: 'roots' },
-    summary: '',
-    description: '',
+    summary: 'list the roots that the last inspection found',
+    description: `Returns the roots of the last \`inspect_os\`, without looking again. The list is empty if there was none or nothing was found.`,
   },
   {
     name: 'inspect_get_type',
@@ -79,8 +91,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'name' },
-    summary: '',
-    description: '',
+    summary: 'get the kind of the inspected system',
+    description: `Returns \`linux\`, \`freebsd\`, \`netbsd\`, \`openbsd\`, \`hurd\`, \`dos\`, \`minix\`, \`windows\` or \`unknown\`. More may come. A root that the last \`inspect_os\` did not return is an error (EINVAL).`,
   },
   {
     name: 'inspect_get_arch',
@@ -90,8 +102,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'arch' },
-    summary: '',
-    description: '',
+    summary: 'get the architecture of the inspected system',
+    description: `Returns the architecture of the system's programs (\`x86_64\`, \`i386\`, \`aarch64\`, ...; the names are those of \`file_architecture\`), told by the header of a program that every system has, or \`unknown\`.`,
   },
   {
     name: 'inspect_get_distro',
@@ -101,8 +113,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'distro' },
-    summary: '',
-    description: '',
+    summary: 'get the distribution of the inspected system',
+    description: `Returns the name of the distribution, such as \`debian\`, \`ubuntu\`, \`fedora\`, \`rhel\`, \`opensuse\`, \`sles\`, \`alpinelinux\`, \`archlinux\`, \`gentoo\`, \`voidlinux\`, \`nixos\`, \`flatcar\` or \`freebsd\`. Some of Red Hat's and SUSE's relatives have no name of their own and are \`redhat-based\` or \`suse-based\` (AlmaLinux is one). \`unknown\` if it could not be told; \`inspect_get_product_name\` may say more. More names may come.`,
   },
   {
     name: 'inspect_get_major_version',
@@ -112,8 +124,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'Int', name: 'major' },
-    summary: '',
-    description: '',
+    summary: 'get the major version of the inspected system',
+    description: `Returns the first number of the system's version: 12 for Debian 12.5, 22 for Ubuntu 22.04. 0 if it is not known, or if the distribution has no versions.`,
   },
   {
     name: 'inspect_get_minor_version',
@@ -123,8 +135,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'Int', name: 'minor' },
-    summary: '',
-    description: '',
+    summary: 'get the minor version of the inspected system',
+    description: `Returns the second number of the system's version: 5 for Debian 12.5, 4 for Ubuntu 22.04 (not 04). For SUSE's enterprise products it is the service pack. 0 if there is none.`,
   },
   {
     name: 'inspect_get_product_name',
@@ -134,8 +146,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'product' },
-    summary: '',
-    description: '',
+    summary: 'get the product name of the inspected system',
+    description: `Returns the name and version as the system itself puts them, for people to read and not for programs: \`Fedora Linux 38 (Server Edition)\`, and for Debian no more than \`12.5\`. \`unknown\` if there is none. The text comes from the guest: escape it before showing it.`,
   },
   {
     name: 'inspect_get_windows_systemroot',
@@ -145,8 +157,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'systemroot' },
-    summary: '',
-    description: '',
+    summary: 'get the system folder of a Windows guest',
+    description: `Returns the folder that Windows is installed in, as a guest path such as \`/Windows\`. A system that is not Windows is an error (EINVAL).`,
   },
   {
     name: 'inspect_get_package_format',
@@ -156,8 +168,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'packageformat' },
-    summary: '',
-    description: '',
+    summary: 'get the package format of the inspected system',
+    description: `Returns \`deb\`, \`rpm\`, \`apk\`, \`pacman\`, \`ebuild\`, \`xbps\`, \`pisi\` or \`unknown\`. A distribution that is not known by name has the format whose database is found on its disk.`,
   },
   {
     name: 'inspect_get_package_management',
@@ -167,8 +179,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'packagemanagement' },
-    summary: '',
-    description: '',
+    summary: 'get the package manager of the inspected system',
+    description: `Returns the tool that manages packages: \`apt\`, \`dnf\`, \`yum\`, \`up2date\`, \`zypper\`, \`urpmi\`, \`apk\`, \`pacman\`, \`portage\`, \`xbps\`, \`pisi\` or \`unknown\`.`,
   },
   {
     name: 'inspect_get_hostname',
@@ -178,8 +190,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'hostname' },
-    summary: '',
-    description: '',
+    summary: 'get the host name of the inspected system',
+    description: `Returns the system's own name out of its configuration (\`/etc/hostname\`, \`/etc/HOSTNAME\`, \`/etc/sysconfig/network\`, \`/etc/rc.conf\`, \`/etc/myname\`, ...), or \`unknown\`. A name that is given at boot, by DHCP for instance, is not known. The text comes from the guest: escape it before showing it.`,
   },
   {
     name: 'inspect_get_product_variant',
@@ -189,8 +201,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'variant' },
-    summary: '',
-    description: '',
+    summary: 'get the product variant of the inspected system',
+    description: `Returns the variant of a Windows product, such as \`Client\` or \`Server\`. For all other systems it is \`unknown\`.`,
   },
   {
     name: 'inspect_get_windows_current_control_set',
@@ -200,8 +212,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'controlset' },
-    summary: '',
-    description: '',
+    summary: 'get the current control set of a Windows guest',
+    description: `Returns the name of the registry key that Windows uses as its current control set, such as \`ControlSet001\`. A system that is not Windows is an error (EINVAL).`,
   },
   {
     name: 'inspect_get_windows_software_hive',
@@ -211,8 +223,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'path' },
-    summary: '',
-    description: '',
+    summary: "get the path of a Windows guest's software hive",
+    description: `Returns the guest path of the registry file behind \`HKLM\\SOFTWARE\`. Its content is not checked. A system that is not Windows is an error (EINVAL).`,
   },
   {
     name: 'inspect_get_windows_system_hive',
@@ -222,8 +234,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'path' },
-    summary: '',
-    description: '',
+    summary: "get the path of a Windows guest's system hive",
+    description: `Returns the guest path of the registry file behind \`HKLM\\SYSTEM\`. Its content is not checked. A system that is not Windows is an error (EINVAL).`,
   },
   {
     name: 'inspect_get_windows_group_policy',
@@ -233,8 +245,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'Bool', name: 'hasgrouppolicy' },
-    summary: '',
-    description: '',
+    summary: 'tell whether a Windows guest has group policy objects',
+    description: `True if Group Policy Objects were found on a Windows guest; false for every other system.`,
   },
   {
     name: 'inspect_get_build_id',
@@ -244,8 +256,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'buildid' },
-    summary: '',
-    description: '',
+    summary: 'get the build ID of the inspected system',
+    description: `Returns \`BUILD_ID\` of os-release for a Linux (few have it) and the build number of a Windows, always as text. \`unknown\` if there is none.`,
   },
   {
     name: 'inspect_get_mountpoints',
@@ -255,8 +267,10 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'Hashtable', key: 'String', value: 'Mountable', name: 'mountpoints' },
-    summary: '',
-    description: '',
+    summary: 'get the mount points of the inspected system',
+    description: `Returns mount points with the mountable that belongs on each, as \`/etc/fstab\` has them. Always with \`/\`, which is the root itself whatever fstab says. Keys come in the order in which they can be mounted.
+
+Devices are found by UUID, LABEL, PARTUUID, PARTLABEL, by the names of all common drivers (\`sdX\`, \`vdX\`, \`xvdX\`, \`hdX\`, \`nvme\`, \`mmcblk\`, \`cciss\`, BSD's), by mapper and volume names and below \`/dev/disk/by-*\`. If fstab calls the root's disk by another letter than it has here, that disk's other partitions are renamed with it. A device name that is not found is returned as it is written, so be prepared that mounting it fails; a tag that is not found, network and memory filesystems, bind mounts and disc drives are left out. Swap is not mounted and not listed: see \`inspect_get_filesystems\`.`,
   },
   {
     name: 'inspect_get_filesystems',
@@ -266,8 +280,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'StringList', of: 'Mountable', name: 'filesystems' },
-    summary: '',
-    description: '',
+    summary: 'list the filesystems of the inspected system',
+    description: `Returns all mountables that belong to the system, those without a mount point such as swap among them, each once, from the last line of fstab to the first. Systems on one disk may share filesystems.`,
   },
   {
     name: 'inspect_get_drive_mappings',
@@ -277,8 +291,8 @@ export const inspectActions = [
     args: [{ type: 'Mountable', name: 'root' }],
     optargs: [],
     ret: { type: 'Hashtable', key: 'String', value: 'Device', name: 'drives' },
-    summary: '',
-    description: '',
+    summary: 'get the drive letters of the inspected system',
+    description: `Returns drive letters, without a colon, with the devices behind them. Only Windows has them: for every other system the answer is empty.`,
   },
   {
     name: 'internal_list_rpm_applications',
@@ -289,8 +303,8 @@ export const inspectActions = [
     optargs: [],
     ret: { type: 'StructList', of: 'application2', name: 'applications2' },
     visibility: 'internal',
-    summary: '',
-    description: '',
+    summary: 'list the packages of the rpm database under /',
+    description: `Returns the packages of the rpm database in the filesystem that is mounted on \`/\`. Use \`inspect_list_applications2\`.`,
   },
   {
     name: 'inspect_get_format',
@@ -301,8 +315,8 @@ export const inspectActions = [
     optargs: [],
     ret: { type: 'String', of: 'String', name: 'format' },
     deprecatedBy: '',
-    summary: '',
-    description: '',
+    summary: 'get the format of the inspected system',
+    description: `Always returns \`installed\`: installation media are not told apart any more.`,
   },
   {
     name: 'inspect_is_live',
@@ -313,8 +327,8 @@ export const inspectActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'live' },
     deprecatedBy: '',
-    summary: '',
-    description: '',
+    summary: 'tell whether the inspected system is a live disc',
+    description: `Always false: live discs are not told apart any more.`,
   },
   {
     name: 'inspect_is_netinst',
@@ -325,8 +339,8 @@ export const inspectActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'netinst' },
     deprecatedBy: '',
-    summary: '',
-    description: '',
+    summary: 'tell whether the inspected system is a network installer',
+    description: `Always false: installers are not told apart any more.`,
   },
   {
     name: 'inspect_is_multipart',
@@ -337,7 +351,7 @@ export const inspectActions = [
     optargs: [],
     ret: { type: 'Bool', name: 'multipart' },
     deprecatedBy: '',
-    summary: '',
-    description: '',
+    summary: 'tell whether the inspected system is part of a set of discs',
+    description: `Always false: sets of discs are not told apart any more.`,
   },
 ] as const satisfies readonly ActionRecord[];

@@ -2531,24 +2531,62 @@ export interface GuestfsMethods {
    */
   inotifyClose(options?: CallOptions): Promise<void>;
   /**
+   * List the applications installed in the guest.
+   *
+   * Lists what the package database of an inspected system says is installed, sorted by name: dpkg, rpm (SQLite
+   * with its write-ahead log, ndb and Berkeley DB), apk and pacman. `root` is one that `inspect_os` returned.
+   *
+   * The database is read anew at each call: from what is mounted on `/` if something is, else from the system's
+   * own filesystems, which are opened read-only for the time of the call. A system whose package format keeps no
+   * database that can be read (`inspect_get_package_format` is `ebuild`, `xbps`, `pisi`, `unknown`, ...) has an
+   * empty list; so has one whose database is missing, with a warning event. A damaged database is an error
+   * (EUCLEAN) that names its path.
+   *
+   * Fields that the package manager does not keep are empty strings, the epoch is 0. For deb packages
+   * `app2_version` ends at the first dash of the version and `app2_release` is what follows it. apk and pacman
+   * keep one text only, which is `app2_description`. Descriptions are cut after 64 Ki characters. Everything in
+   * the list comes from the guest: escape it before showing it.
+   *
    * `inspect_list_applications2` of the API, since 1.19.56.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectListApplications2(root: string, options?: CallOptions): Promise<structs.Application2[]>;
   /**
+   * Get an icon of the inspected system.
+   *
+   * Returns a PNG image that stands for an inspected system, as it lies in the guest: `/etc/favicon.png` if
+   * there is one, else the logo that the distribution installs. The buffer is empty if none is found.
+   *
+   * `favicon` false skips `/etc/favicon.png`. `highquality` true takes only logos that are large and have an
+   * alpha channel. Files of more than 4 MiB and files that do not begin as PNG are passed over; nothing else of
+   * the image is checked, and its sides need not be equal. Logos are usually trademarks.
+   *
+   * Like `inspect_list_applications2` this reads the guest's files at each call, from what is mounted on `/` if
+   * something is.
+   *
    * `inspect_get_icon` of the API, since 1.11.12.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetIcon(root: string, options?: { favicon?: boolean; highquality?: boolean } & CallOptions): Promise<Uint8Array>;
   /**
+   * Get a short libosinfo ID of the inspected system.
+   *
+   * Returns the short ID under which libosinfo probably lists the system, such as `debian12`, `fedora38`,
+   * `ubuntu22.04`, `rhel9.2`, `centos-stream9` or `alpinelinux3.18`, or `unknown`. It is made from distribution
+   * and version; nothing promises that libosinfo's database has it.
+   *
    * `inspect_get_osinfo` of the API, since 1.39.1.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetOsinfo(root: string, options?: CallOptions): Promise<string>;
   /**
+   * List the applications installed in the guest, without architecture.
+   *
+   * The same as `inspect_list_applications2`, in the older structure, which lacks the architecture.
+   *
    * `inspect_list_applications` of the API, since 1.7.8.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
@@ -2556,114 +2594,229 @@ export interface GuestfsMethods {
    */
   inspectListApplications(root: string, options?: CallOptions): Promise<structs.Application[]>;
   /**
+   * Find the operating systems on the disks.
+   *
+   * Looks at every filesystem on the disks, partitions and logical volumes and returns the roots of the
+   * operating systems it finds, in the order of `list_filesystems`. Usually there is one; there may be none, or
+   * several. Pass a root to the `inspect_get_*` actions; they answer from what the last `inspect_os` found.
+   *
+   * Recognised are Linux distributions by os-release, lsb-release and their own release files, FreeBSD, NetBSD,
+   * OpenBSD, GNU/Hurd, MINIX and DOS. A separate `/usr` or `/var` that `/etc/fstab` names is looked at too. The
+   * engine opens filesystems privately: whatever the user has mounted stays as it is.
+   *
+   * Something that is recognised but cannot be read (a filesystem type without a driver, an encrypted device
+   * that is not opened, part of a RAID array) is never passed over in silence. If no system was found, the
+   * action fails with ENOTSUP naming these devices and their types; if one was found, there is a warning event
+   * for each.
+   *
    * `inspect_os` of the API, since 1.5.3.
    *
    * @returns names of devices
    */
   inspectOs(options?: CallOptions): Promise<string[]>;
   /**
+   * List the roots that the last inspection found.
+   *
+   * Returns the roots of the last `inspect_os`, without looking again. The list is empty if there was none or
+   * nothing was found.
+   *
    * `inspect_get_roots` of the API, since 1.7.3.
    *
    * @returns names of devices
    */
   inspectGetRoots(options?: CallOptions): Promise<string[]>;
   /**
+   * Get the kind of the inspected system.
+   *
+   * Returns `linux`, `freebsd`, `netbsd`, `openbsd`, `hurd`, `dos`, `minix`, `windows` or `unknown`. More may
+   * come. A root that the last `inspect_os` did not return is an error (EINVAL).
+   *
    * `inspect_get_type` of the API, since 1.5.3.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetType(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the architecture of the inspected system.
+   *
+   * Returns the architecture of the system's programs (`x86_64`, `i386`, `aarch64`, ...; the names are those of
+   * `file_architecture`), told by the header of a program that every system has, or `unknown`.
+   *
    * `inspect_get_arch` of the API, since 1.5.3.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetArch(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the distribution of the inspected system.
+   *
+   * Returns the name of the distribution, such as `debian`, `ubuntu`, `fedora`, `rhel`, `opensuse`, `sles`,
+   * `alpinelinux`, `archlinux`, `gentoo`, `voidlinux`, `nixos`, `flatcar` or `freebsd`. Some of Red Hat's and
+   * SUSE's relatives have no name of their own and are `redhat-based` or `suse-based` (AlmaLinux is one).
+   * `unknown` if it could not be told; `inspect_get_product_name` may say more. More names may come.
+   *
    * `inspect_get_distro` of the API, since 1.5.3.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetDistro(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the major version of the inspected system.
+   *
+   * Returns the first number of the system's version: 12 for Debian 12.5, 22 for Ubuntu 22.04. 0 if it is not
+   * known, or if the distribution has no versions.
+   *
    * `inspect_get_major_version` of the API, since 1.5.3.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetMajorVersion(root: string, options?: CallOptions): Promise<number>;
   /**
+   * Get the minor version of the inspected system.
+   *
+   * Returns the second number of the system's version: 5 for Debian 12.5, 4 for Ubuntu 22.04 (not 04). For
+   * SUSE's enterprise products it is the service pack. 0 if there is none.
+   *
    * `inspect_get_minor_version` of the API, since 1.5.3.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetMinorVersion(root: string, options?: CallOptions): Promise<number>;
   /**
+   * Get the product name of the inspected system.
+   *
+   * Returns the name and version as the system itself puts them, for people to read and not for programs:
+   * `Fedora Linux 38 (Server Edition)`, and for Debian no more than `12.5`. `unknown` if there is none. The text
+   * comes from the guest: escape it before showing it.
+   *
    * `inspect_get_product_name` of the API, since 1.5.3.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetProductName(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the system folder of a Windows guest.
+   *
+   * Returns the folder that Windows is installed in, as a guest path such as `/Windows`. A system that is not
+   * Windows is an error (EINVAL).
+   *
    * `inspect_get_windows_systemroot` of the API, since 1.5.25.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetWindowsSystemroot(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the package format of the inspected system.
+   *
+   * Returns `deb`, `rpm`, `apk`, `pacman`, `ebuild`, `xbps`, `pisi` or `unknown`. A distribution that is not
+   * known by name has the format whose database is found on its disk.
+   *
    * `inspect_get_package_format` of the API, since 1.7.5.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetPackageFormat(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the package manager of the inspected system.
+   *
+   * Returns the tool that manages packages: `apt`, `dnf`, `yum`, `up2date`, `zypper`, `urpmi`, `apk`, `pacman`,
+   * `portage`, `xbps`, `pisi` or `unknown`.
+   *
    * `inspect_get_package_management` of the API, since 1.7.5.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetPackageManagement(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the host name of the inspected system.
+   *
+   * Returns the system's own name out of its configuration (`/etc/hostname`, `/etc/HOSTNAME`,
+   * `/etc/sysconfig/network`, `/etc/rc.conf`, `/etc/myname`, ...), or `unknown`. A name that is given at boot,
+   * by DHCP for instance, is not known. The text comes from the guest: escape it before showing it.
+   *
    * `inspect_get_hostname` of the API, since 1.7.9.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetHostname(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the product variant of the inspected system.
+   *
+   * Returns the variant of a Windows product, such as `Client` or `Server`. For all other systems it is
+   * `unknown`.
+   *
    * `inspect_get_product_variant` of the API, since 1.9.13.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetProductVariant(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the current control set of a Windows guest.
+   *
+   * Returns the name of the registry key that Windows uses as its current control set, such as `ControlSet001`.
+   * A system that is not Windows is an error (EINVAL).
+   *
    * `inspect_get_windows_current_control_set` of the API, since 1.9.17.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetWindowsCurrentControlSet(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the path of a Windows guest's software hive.
+   *
+   * Returns the guest path of the registry file behind `HKLM\SOFTWARE`. Its content is not checked. A system
+   * that is not Windows is an error (EINVAL).
+   *
    * `inspect_get_windows_software_hive` of the API, since 1.35.26.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetWindowsSoftwareHive(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the path of a Windows guest's system hive.
+   *
+   * Returns the guest path of the registry file behind `HKLM\SYSTEM`. Its content is not checked. A system that
+   * is not Windows is an error (EINVAL).
+   *
    * `inspect_get_windows_system_hive` of the API, since 1.35.26.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetWindowsSystemHive(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Tell whether a Windows guest has group policy objects.
+   *
+   * True if Group Policy Objects were found on a Windows guest; false for every other system.
+   *
    * `inspect_get_windows_group_policy` of the API, since 1.57.6.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetWindowsGroupPolicy(root: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Get the build ID of the inspected system.
+   *
+   * Returns `BUILD_ID` of os-release for a Linux (few have it) and the build number of a Windows, always as
+   * text. `unknown` if there is none.
+   *
    * `inspect_get_build_id` of the API, since 1.49.8.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
    */
   inspectGetBuildId(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Get the mount points of the inspected system.
+   *
+   * Returns mount points with the mountable that belongs on each, as `/etc/fstab` has them. Always with `/`,
+   * which is the root itself whatever fstab says. Keys come in the order in which they can be mounted.
+   *
+   * Devices are found by UUID, LABEL, PARTUUID, PARTLABEL, by the names of all common drivers (`sdX`, `vdX`,
+   * `xvdX`, `hdX`, `nvme`, `mmcblk`, `cciss`, BSD's), by mapper and volume names and below `/dev/disk/by-*`. If
+   * fstab calls the root's disk by another letter than it has here, that disk's other partitions are renamed
+   * with it. A device name that is not found is returned as it is written, so be prepared that mounting it
+   * fails; a tag that is not found, network and memory filesystems, bind mounts and disc drives are left out.
+   * Swap is not mounted and not listed: see `inspect_get_filesystems`.
+   *
    * `inspect_get_mountpoints` of the API, since 1.5.3.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
@@ -2671,6 +2824,11 @@ export interface GuestfsMethods {
    */
   inspectGetMountpoints(root: string, options?: CallOptions): Promise<Record<string, string>>;
   /**
+   * List the filesystems of the inspected system.
+   *
+   * Returns all mountables that belong to the system, those without a mount point such as swap among them, each
+   * once, from the last line of fstab to the first. Systems on one disk may share filesystems.
+   *
    * `inspect_get_filesystems` of the API, since 1.5.3.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
@@ -2678,6 +2836,11 @@ export interface GuestfsMethods {
    */
   inspectGetFilesystems(root: string, options?: CallOptions): Promise<string[]>;
   /**
+   * Get the drive letters of the inspected system.
+   *
+   * Returns drive letters, without a colon, with the devices behind them. Only Windows has them: for every other
+   * system the answer is empty.
+   *
    * `inspect_get_drive_mappings` of the API, since 1.9.17.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
@@ -2685,10 +2848,19 @@ export interface GuestfsMethods {
    */
   inspectGetDriveMappings(root: string, options?: CallOptions): Promise<Record<string, string>>;
   /**
+   * List the packages of the rpm database under /.
+   *
+   * Returns the packages of the rpm database in the filesystem that is mounted on `/`. Use
+   * `inspect_list_applications2`.
+   *
    * `internal_list_rpm_applications` of the API, since 1.45.3.
    */
   internalListRpmApplications(options?: CallOptions): Promise<structs.Application2[]>;
   /**
+   * Get the format of the inspected system.
+   *
+   * Always returns `installed`: installation media are not told apart any more.
+   *
    * `inspect_get_format` of the API, since 1.9.4.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
@@ -2696,6 +2868,10 @@ export interface GuestfsMethods {
    */
   inspectGetFormat(root: string, options?: CallOptions): Promise<string>;
   /**
+   * Tell whether the inspected system is a live disc.
+   *
+   * Always false: live discs are not told apart any more.
+   *
    * `inspect_is_live` of the API, since 1.9.4.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
@@ -2703,6 +2879,10 @@ export interface GuestfsMethods {
    */
   inspectIsLive(root: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Tell whether the inspected system is a network installer.
+   *
+   * Always false: installers are not told apart any more.
+   *
    * `inspect_is_netinst` of the API, since 1.9.4.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
@@ -2710,6 +2890,10 @@ export interface GuestfsMethods {
    */
   inspectIsNetinst(root: string, options?: CallOptions): Promise<boolean>;
   /**
+   * Tell whether the inspected system is part of a set of discs.
+   *
+   * Always false: sets of discs are not told apart any more.
+   *
    * `inspect_is_multipart` of the API, since 1.9.4.
    *
    * @param root - name of a device, or `btrfsvol:/dev/NAME/SUBVOLUME`
