@@ -156,6 +156,31 @@ describe('ISO 9660', () => {
     assert.equal(content(before, find(before, 'README.TXT')).toString(), 'readme\n');
   });
 
+  test('logical blocks of 512 and 1024 bytes', () => {
+    for (const size of [512, 1024]) {
+      const bytes = imageBytes(golden('crafted'));
+      const view = new DataView(bytes.buffer);
+      const scale = (at: number): void => view.setUint32(at, (view.getUint32(at, true) * 2048) / size, true);
+      view.setUint16(16 * 2048 + 128, size, true);
+      scale(16 * 2048 + 80);
+      scale(16 * 2048 + 156 + 2);
+      for (const block of [20, 22]) {
+        for (let at = block * 2048; bytes[at] !== 0; at += bytes[at]!) {
+          scale(at + 2);
+          const use = Buffer.from(bytes.subarray(at, at + bytes[at]!)).indexOf('CE\x1c\x01', 0, 'latin1');
+          if (use > 0) scale(at + use + 4);
+        }
+      }
+      const fs = openIso9660(memoryDevice(bytes));
+      const wanted = openIso9660(imageDevice(golden('crafted')));
+      assert.deepEqual([...fs.readdir(fs.root)], [...wanted.readdir(wanted.root)]);
+      for (const path of ['three extents', 'sub/sub file', 'plain.txt']) {
+        assert.deepEqual(content(fs, find(fs, path)), content(wanted, find(wanted, path)));
+      }
+      assert.deepEqual(fs.statfs(), wanted.statfs());
+    }
+  });
+
   test('High Sierra is named and refused', () => {
     const bytes = imageBytes(golden('plain'));
     bytes.fill(0, 16 * 2048, 20 * 2048);
@@ -372,7 +397,7 @@ describe('a damaged disc', () => {
   });
 });
 
-test('blocks of 512 bytes as makefs writes them', { skip: needsTool('makefs') }, () => {
+test('a disc as makefs writes it', { skip: needsTool('makefs') }, () => {
   const temporary = temporaryFolder();
   try {
     const image = join(temporary.path, 'image');
