@@ -1,6 +1,6 @@
 import { optionHead } from '../../src/tools/common/help.ts';
 import type { OptionSpec } from '../../src/tools/common/spec.ts';
-import { packageVersion } from '../../src/tools/common/version.ts';
+import { packageVersion } from '../../src/actions/version.ts';
 import type { ManPage } from './page.ts';
 import { blocksRoff, codeRoff, escapeRoff, inlineRoff } from './roff.ts';
 

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { runTools, type RunResult } from '../../test/support/tool-runs.ts';
 import { needsTool, temporaryFolder } from '../../test/support/tools.ts';
-import { apiVersion, packageVersion } from './common/version.ts';
+import { packageVersion } from '../actions/version.ts';
+import { apiVersion } from './common/version.ts';
 import { toolNames } from './main.ts';
 
 const root = join(import.meta.dirname, '..', '..');

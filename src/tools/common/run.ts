@@ -63,6 +63,9 @@ export function reportError(tool: string, error: unknown, out: Output, err: Outp
 
 /** `virt-cat 1.61.0 (guestfs 0.1.0)`: the API level, then our own version. */
 export async function versionLine(tool: string): Promise<string> {
-  const { apiVersion, packageVersion } = await import('./version.ts');
+  const [{ apiVersion }, { packageVersion }] = await Promise.all([
+    import('./version.ts'),
+    import('../../actions/version.ts'),
+  ]);
   return `${tool} ${apiVersion} (guestfs ${packageVersion})\n`;
 }

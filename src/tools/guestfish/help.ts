@@ -76,11 +76,9 @@ function page(
   let text = `NAME\n    ${name} - ${summary}\n\nSYNOPSIS\n    ${usage}\n\nDESCRIPTION\n${plainText(description)}`;
   const others = names.filter((other) => other !== name);
   if (others.length > 0) text += `\n    Other names: ${others.join(', ')}\n`;
-  if (deprecatedBy !== undefined) {
-    text += `
-    Deprecated${deprecatedBy === '' ? '' : `: use ${dashed(deprecatedBy)} in new programs`}.
-`;
-  }
+  if (deprecatedBy === '') text += '\n    Deprecated.\n';
+  else if (deprecatedBy !== undefined)
+    text += `\n    Deprecated: use ${dashed(deprecatedBy)} in new programs.\n`;
   return text;
 }
 
