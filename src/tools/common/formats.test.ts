@@ -52,6 +52,7 @@ describe('sizes, tables, CSV, JSON', () => {
       ]),
       'Name  X\na     b\n',
     );
+    assert.equal(tableText([['a\nb', 'c\td']]), 'a\\x0ab  c\\x09d\n');
     const wide = 'w'.repeat(80);
     assert.equal(tableText([[wide, 'X']]), `${wide} X\n`);
   });

@@ -9,11 +9,19 @@ function width(text: string): number {
   return columns;
 }
 
+function onOneLine(cell: string): string {
+  return cell.replace(/[\t\n\r]/g, (found) => `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
 /** Tables that are wider than this with two spaces between the columns get one. */
 const COMFORTABLE = 68;
 
-/** Rows in aligned columns, two spaces between them, or one where that would be wide. The last column is not padded. */
-export function tableText(rows: readonly (readonly string[])[]): string {
+/**
+ * Rows in aligned columns, two spaces between them, or one where that would be wide. The last column is not padded.
+ * Tabs and line ends in a cell (a label may have them) are shown as escapes, so that a row stays a row.
+ */
+export function tableText(given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(onOneLine));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, width(cell));
