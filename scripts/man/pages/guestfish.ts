@@ -48,7 +48,7 @@ An argument that is a list is given as one argument, its words separated by spac
 
     echo-daemon "one two 'three and four'"
 
-Optional arguments come last, as name and value: \`mount-options ro /dev/sda1 /\`, but \`tar-out /etc etc.tar.gz compress:gzip\`.
+Optional arguments come last, each as its name, a colon and the value: \`tar-out /etc etc.tar.gz compress:gzip numericowner:true\`.
 
 A word that begins with \`~\` or \`~user\` means that home directory on the host, unless it is quoted.`,
     ],
@@ -60,7 +60,7 @@ Booleans are \`true\`, \`t\`, \`yes\`, \`y\`, \`on\`, \`1\` and their opposites.
     ],
     [
       'WILDCARDS',
-      `Only \`glob\` expands wildcards: \`glob rm-rf /tmp/*\` runs the command once for each match.`,
+      `Only \`glob\` expands wildcards: \`glob cat /etc/*release\` runs the command once for each match.`,
     ],
     [
       'THE HOST',

@@ -5,11 +5,7 @@ export const DISKS = `The disks are opened read-only and nothing in them changes
 export const INSPECTION = `Without \`-m\` the tool looks for an operating system on the disks and mounts its filesystems where it would mount them, so that paths mean what they mean in the guest. It refuses where it finds none, or more than one; then name the filesystems with \`-m\` (\`virt-filesystems\` lists them).`;
 
 /** About what is printed. */
-export const STRINGS =
-  `File names and texts of a guest are bytes that anybody may have written. To a file or pipe they go as they are; on a terminal, control characters and bytes that are not UTF-8 are shown as escapes like \\\\x1b.`.replaceAll(
-    '\\\\',
-    '\\',
-  );
+export const STRINGS = `File names and texts of a guest are bytes that anybody may have written. To a file or pipe they go as they are; on a terminal, control characters and bytes that are not UTF-8 are shown as escapes like \\x1b.`;
 
 /** About old command lines. */
 export const OLD_STYLE = `Disks may be named without \`-a\`, before the other arguments, as old versions of the libguestfs tools had it.`;

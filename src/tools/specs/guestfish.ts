@@ -106,6 +106,15 @@ const ownOptions: readonly OptionSpec[] = [
   { name: 'selinux', long: ['selinux'], help: 'accepted for old scripts, does nothing', hidden: true },
 ];
 
+/** Here the disks need not be read-only. */
+function withMode(option: OptionSpec): OptionSpec {
+  if (option.name !== 'add' || option.manual === undefined) return option;
+  return {
+    ...option,
+    manual: option.manual.replace('is opened read-only.', 'is opened read-only, unless `--rw` is given.'),
+  };
+}
+
 /** guestfish's command line. */
 export const guestfishSpec: ToolSpec = {
   name: 'guestfish',
@@ -115,7 +124,7 @@ export const guestfishSpec: ToolSpec = {
     '[OPTION...] -a DISK... [COMMAND [ARGUMENT...] [: COMMAND...]]',
     '[OPTION...] -f FILE',
   ],
-  options: sortedOptions(driveOptions, keyOptions, [mountOption], generalOptions, ownOptions),
+  options: sortedOptions(driveOptions.map(withMode), keyOptions, [mountOption], generalOptions, ownOptions),
   examples: [
     ['guestfish guest.qcow2', 'open a disk, mount what is in it, and look around'],
     ['guestfish -a guest.qcow2 -i cat /etc/os-release', 'one command'],
