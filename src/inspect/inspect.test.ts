@@ -106,6 +106,7 @@ describe('the devices of fstab', () => {
     ['/dev/sr0', undefined],
     ['/dev/cdrom', undefined],
     ['/dev/fd0', undefined],
+    ['/dev/dm-0', undefined],
   ];
   for (const [spec, device] of cases) {
     test(spec, () => {

@@ -115,7 +115,8 @@ class Resolver {
       if (label !== undefined) return this.#devices.byTag(tag, label);
     }
     if (spec.startsWith('ID=')) return this.#place(`/dev/disk/by-id/${spec.slice(3)}`);
-    if (!spec.startsWith('/dev/') || spec.includes('\0')) return undefined;
+    // The numbers of device-mapper devices are given at boot, in an order that nothing on the disk tells.
+    if (!spec.startsWith('/dev/') || spec.includes('\0') || spec.startsWith('/dev/dm-')) return undefined;
     const placed = this.#place(spec) ?? this.#devices.find(spec) ?? this.#decrypted(spec);
     if (placed !== undefined) return placed;
     // Not one of ours: told as it is written, so that it is seen to be missing; an identity tells nothing.

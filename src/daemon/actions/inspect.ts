@@ -107,7 +107,10 @@ function application(record: PackageRecord): Application {
 function packagesOf(context: ActionContext, root: string): PackageRecord[] {
   const system = systemOf(context, root);
   return readSystem(host(context), system, (files) =>
-    installedPackages(files, system.packageFormat, (message) => context.warn(`${root}: ${message}`)),
+    installedPackages(files, system.packageFormat, {
+      warn: (message) => context.warn(`${root}: ${message}`),
+      checkCancelled: () => context.checkCancelled(),
+    }),
   );
 }
 
@@ -163,9 +166,11 @@ export const inspectActions = {
   inspect_list_applications: (context, root) => packagesOf(context, root).map(application),
 
   internal_list_rpm_applications: (context) =>
-    installedPackages(new GuestFiles(context.platform.files, context.warn), 'rpm', context.warn).map(
-      application2,
-    ),
+    installedPackages(
+      new GuestFiles(context.platform.files, (message) => context.warn(message)),
+      'rpm',
+      context,
+    ).map(application2),
 
   inspect_get_format(context, root) {
     systemOf(context, root);

@@ -53,6 +53,9 @@ function structures(endian: 'le' | 'be') {
   };
 }
 
+/** Little-endian databases, as x86 makes them. */
 export const LITTLE = structures('le');
+/** Big-endian databases. */
 export const BIG = structures('be');
+/** The structures of one byte order. */
 export type Structures = typeof LITTLE;

@@ -35,10 +35,12 @@ export function freebsdRelease(files: GuestFiles): Release {
   return fromLine('freebsd', version === undefined ? undefined : `FreeBSD ${version}`);
 }
 
+/** NetBSD: its release file begins `NetBSD 9.3/amd64`. */
 export function netbsdRelease(files: GuestFiles): Release {
   return fromLine('netbsd', lineStarting(files, '/etc/release', 'NetBSD '));
 }
 
+/** OpenBSD writes its version into the login message at boot. */
 export function openbsdRelease(files: GuestFiles): Release {
   return fromLine('openbsd', lineStarting(files, '/etc/motd', 'OpenBSD '));
 }
