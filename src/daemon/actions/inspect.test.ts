@@ -11,6 +11,7 @@ import {
 import type { Application, Application2 } from '../../actions/generated/structs.ts';
 import { elf, type Files, GUESTS } from '../../inspect/golden/guests.ts';
 import { Daemon } from '../daemon.ts';
+import { implementations } from '../registry.ts';
 
 interface Session {
   call(name: string, ...args: unknown[]): unknown;
@@ -21,11 +22,15 @@ interface Session {
 function session(contents: Record<string, FakeContent>): Session {
   const warnings: string[] = [];
   const { platform } = inspectionPlatform(contents);
-  const daemon = new Daemon(platform, {
-    warn: (message) => warnings.push(message),
-    progress() {},
-    checkCancelled() {},
-  });
+  const daemon = new Daemon(
+    platform,
+    {
+      warn: (message) => warnings.push(message),
+      progress() {},
+      checkCancelled() {},
+    },
+    implementations,
+  );
   return {
     call: (name, ...args) => daemon.call(name, args),
     icon: (root, options = {}) => daemon.call('inspect_get_icon', [root], options) as Uint8Array,
