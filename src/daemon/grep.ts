@@ -3,8 +3,10 @@ import { GuestfsError } from '../errors/index.ts';
 import { compileRegex, type RegexOptions } from '../formats/posix-regex/index.ts';
 import { chunksOf, fileContent, type Content } from './content.ts';
 import type { ActionContext } from './context.ts';
-import { linesOf } from './lines.ts';
+import { lineBlocksOf } from './lines.ts';
 import { TextList } from './text-list.ts';
+
+const NEWLINE = 0x0a;
 
 /** grep(1) looks for NUL bytes a buffer of this size at a time. */
 const GREP_CHUNK = 96 * 1024;
@@ -28,8 +30,14 @@ export function grep(context: ActionContext, pattern: string, path: string, opti
   const plain = chunksOf(context, content, {}, GREP_CHUNK);
   const chunks = textUntilNul(options.compressed ? decompressed(content, plain) : plain);
   const found = new TextList(path);
-  for (const { bytes, start, end } of linesOf(chunks, path)) {
-    if (matcher.search(bytes, start, end)) found.add(bytes, start, end);
+  for (const { bytes, start, end } of lineBlocksOf(chunks, path)) {
+    for (let at = matcher.find(bytes, start, end); at >= 0;) {
+      const newline = bytes.indexOf(NEWLINE, at);
+      const lineEnd = newline < 0 || newline >= end ? end : newline;
+      found.add(bytes, at, lineEnd);
+      if (lineEnd + 1 >= end) break;
+      at = matcher.find(bytes, lineEnd + 1, end);
+    }
   }
   return found.lines;
 }

@@ -4,7 +4,7 @@ import { GuestfsError } from '../errors/index.ts';
 const MAX_LINE = 64 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
-/** Where a line is: in `bytes`, from `start` to `end`, which is its line end or the end of the content. */
+/** Where lines are: in `bytes` from `start` to `end`. */
 export interface LineSpan {
   bytes: Uint8Array;
   start: number;
@@ -12,46 +12,58 @@ export interface LineSpan {
 }
 
 /**
- * The lines of a content that comes in chunks. The same object is given for every line, and its bytes are only
- * good until the next. Throws EFBIG where a line has more than 64 MiB.
+ * Whole lines of a content that comes in chunks, many at a time: from the beginning of a line to after a line end,
+ * or to the end of the content. The same object is given each time, and its bytes are only good until the next.
+ * Throws EFBIG where a line has more than 64 MiB.
  */
-export function* linesOf(chunks: Iterable<Uint8Array>, name: string): Generator<LineSpan, void, void> {
+export function* lineBlocksOf(chunks: Iterable<Uint8Array>, name: string): Generator<LineSpan, void, void> {
   const span: LineSpan = { bytes: new Uint8Array(0), start: 0, end: 0 };
   let carried = new Uint8Array(4096);
   let kept = 0;
   for (const chunk of chunks) {
     let start = 0;
-    let end = chunk.indexOf(NEWLINE);
     if (kept > 0) {
-      const part = chunk.subarray(0, end < 0 ? chunk.length : end);
+      start = chunk.indexOf(NEWLINE) + 1;
+      const part = start === 0 ? chunk : chunk.subarray(0, start);
       carried = append(carried, kept, part, name);
       kept += part.length;
-      if (end < 0) continue;
+      if (start === 0) continue;
       span.bytes = carried;
       span.start = 0;
       span.end = kept;
-      kept = 0;
       yield span;
-      start = end + 1;
-      end = chunk.indexOf(NEWLINE, start);
     }
-    span.bytes = chunk;
-    while (end >= 0) {
+    const end = chunk.lastIndexOf(NEWLINE) + 1;
+    if (end > start) {
+      span.bytes = chunk;
       span.start = start;
       span.end = end;
       yield span;
-      start = end + 1;
-      end = chunk.indexOf(NEWLINE, start);
+      start = end;
     }
-    const rest = chunk.subarray(start);
-    carried = append(carried, 0, rest, name);
-    kept = rest.length;
+    carried = append(carried, 0, chunk.subarray(start), name);
+    kept = chunk.length - start;
   }
   if (kept === 0) return;
   span.bytes = carried;
   span.start = 0;
   span.end = kept;
   yield span;
+}
+
+/** The lines of a content one by one, without their line ends; otherwise as {@link lineBlocksOf}. */
+export function* linesOf(chunks: Iterable<Uint8Array>, name: string): Generator<LineSpan, void, void> {
+  const line: LineSpan = { bytes: new Uint8Array(0), start: 0, end: 0 };
+  for (const { bytes, start, end } of lineBlocksOf(chunks, name)) {
+    line.bytes = bytes;
+    for (let at = start; at < end;) {
+      const newline = bytes.indexOf(NEWLINE, at);
+      line.start = at;
+      line.end = newline < 0 || newline >= end ? end : newline;
+      at = line.end + 1;
+      yield line;
+    }
+  }
 }
 
 function append(

@@ -27,72 +27,89 @@ const LONGEST = 16 * 1024 * 1024;
 /** The runs of four or more printable characters of a content, as strings(1) finds them. */
 export function strings(context: ActionContext, content: Content, encoding: StringsEncoding): string[] {
   const { width, little, high } = ENCODINGS[encoding];
-  const found = new TextList(content.name);
-  let run = new Uint8Array(256);
-  let length = 0;
-  const finish = (): void => {
-    if (length >= SHORTEST) found.add(run, 0, length);
-    length = 0;
-  };
-  const take = (character: number): void => {
-    if (length >= LONGEST) finish();
-    if (length === run.length) {
-      const larger = new Uint8Array(run.length * 2);
-      larger.set(run);
-      run = larger;
+  const printable = Uint8Array.from({ length: 256 }, (_, byte) => (isPrintable(byte, high) ? 1 : 0));
+  const runs = new Runs(new TextList(content.name));
+  const chunks = chunksOf(context, content);
+  if (width === 1) narrow(chunks, printable, runs);
+  else wide(chunks, printable, runs, width, little);
+  runs.finish();
+  return runs.found.lines;
+}
+
+function isPrintable(byte: number, high: number): boolean {
+  return byte === 0x09 || (byte >= 0x20 && byte < 0x7f) || (byte > 0x7f && byte <= high);
+}
+
+function narrow(chunks: Iterable<Uint8Array>, printable: Uint8Array, runs: Runs): void {
+  for (const chunk of chunks) {
+    let start = 0;
+    for (let i = 0; i < chunk.length; i++) {
+      if (printable[chunk[i] as number] === 1) continue;
+      // Most runs are too short: only what may count is copied.
+      if (i > start) runs.add(chunk, start, i);
+      runs.finish();
+      start = i + 1;
     }
-    run[length++] = character;
-  };
-  // Wider characters may lie at any byte: after one that is not printable, the search goes on a byte further.
-  const window = new CharacterWindow(width, little);
-  for (const chunk of chunksOf(context, content)) {
+    runs.add(chunk, start, chunk.length);
+  }
+}
+
+/** Wider characters may lie at any byte: after one that is not printable the search goes on a byte further. */
+function wide(
+  chunks: Iterable<Uint8Array>,
+  printable: Uint8Array,
+  runs: Runs,
+  width: number,
+  little: boolean,
+): void {
+  const pending: number[] = [];
+  const low = little ? 0 : width - 1;
+  for (const chunk of chunks) {
     for (const byte of chunk) {
-      const character = window.push(byte);
-      if (character === undefined) continue;
-      if (isPrintable(character, high)) {
-        take(character);
-        window.consume(width);
+      pending.push(byte);
+      if (pending.length < width) continue;
+      const character = pending[low] as number;
+      const fits = pending.every((part, i) => i === low || part === 0);
+      if (fits && printable[character] === 1) {
+        runs.add(Uint8Array.of(character), 0, 1);
+        pending.length = 0;
       } else {
-        finish();
-        window.consume(1);
+        runs.finish();
+        pending.shift();
       }
     }
   }
-  finish();
-  return found.lines;
 }
 
-function isPrintable(character: number, high: number): boolean {
-  return (
-    character === 0x09 || (character >= 0x20 && character < 0x7f) || (character > 0x7f && character <= high)
-  );
-}
+/** Gathers a run of characters, which may come in pieces. */
+class Runs {
+  readonly found: TextList;
+  #run = new Uint8Array(256);
+  #length = 0;
 
-/** The bytes of the character under inspection. */
-class CharacterWindow {
-  readonly #width: number;
-  readonly #little: boolean;
-  readonly #bytes: number[] = [];
-
-  constructor(width: number, little: boolean) {
-    this.#width = width;
-    this.#little = little;
+  constructor(found: TextList) {
+    this.found = found;
   }
 
-  /** Add a byte; the character, once it is whole. */
-  push(byte: number): number | undefined {
-    if (this.#width === 1) return byte;
-    this.#bytes.push(byte);
-    if (this.#bytes.length < this.#width) return undefined;
-    let character = 0;
-    for (let i = 0; i < this.#width; i++) {
-      const part = this.#bytes[this.#little ? this.#width - 1 - i : i] as number;
-      character = character * 256 + part;
+  add(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#length + end - start > LONGEST) this.finish();
+    const needed = this.#length + end - start;
+    if (needed > this.#run.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#run.length * 2));
+      larger.set(this.#run.subarray(0, this.#length));
+      this.#run = larger;
     }
-    return character;
+    if (end - start < 16) {
+      for (let i = start; i < end; i++) this.#run[this.#length++] = bytes[i] as number;
+      return;
+    }
+    this.#run.set(bytes.subarray(start, end), this.#length);
+    this.#length = needed;
   }
 
-  consume(count: number): void {
-    this.#bytes.splice(0, count);
+  /** The run has ended. */
+  finish(): void {
+    if (this.#length >= SHORTEST) this.found.add(this.#run, 0, this.#length);
+    this.#length = 0;
   }
 }

@@ -1,10 +1,9 @@
-import { GuestfsError, type ErrorCode } from '../errors/index.ts';
 import type { Extent } from '../block/device.ts';
 import type { DirEntry, FileSystem, Stat, StatFs, Xattr } from '../filesystems/filesystem.ts';
-import { encodeText } from '../bytes/text.ts';
 import { DentryCache, Node, nodeOf, pathOf, type Mount } from './dentry.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.ts';
 import { MountpointDirectories } from './mountpoints.ts';
+import { atNode, checkLength, checkName, checkPath, fail, PATH_MAX, withPath } from './path-checks.ts';
 import type { FileRef, FileTree, TreeStat } from './tree.ts';
 
 /** What a mount is known by besides its filesystem. */
@@ -37,9 +36,6 @@ interface MountRecord extends Mount, MountedFileSystem {
 
 /** Links that one path walk may follow, as on Linux. */
 const MAX_LINKS = 40;
-/** Bytes of a name and of a path without its NUL, as on Linux. */
-const NAME_MAX = 255;
-const PATH_MAX = 4095;
 /** statvfs(3): read-only, and what mount options set; Linux mounts relatime unless told otherwise. */
 const ST_RDONLY = 1;
 const ST_RELATIME = 4096;
@@ -176,7 +172,7 @@ export class MountedTree implements FileTree {
     try {
       yield* node.mount.fs.readdir(node.inode);
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -195,7 +191,7 @@ export class MountedTree implements FileTree {
       const child = this.#dentries.lookup(node, name);
       return child === undefined ? undefined : cover(child).ref;
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -233,7 +229,7 @@ export class MountedTree implements FileTree {
     try {
       return node.mount.fs.read(node.inode, offset, into);
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -243,7 +239,7 @@ export class MountedTree implements FileTree {
     try {
       return node.mount.fs.readlink(node.inode);
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -252,7 +248,7 @@ export class MountedTree implements FileTree {
     try {
       return node.mount.fs.xattrs(node.inode);
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -263,7 +259,7 @@ export class MountedTree implements FileTree {
       const answer = mount.fs.statfs();
       return { ...answer, flag: answer.flag | mountFlags(mount.info) };
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -276,7 +272,7 @@ export class MountedTree implements FileTree {
       if (node.mount.fs.extents) yield* node.mount.fs.extents(node.inode, offset, end - offset);
       else yield { offset, length: end - offset, kind: 'data' };
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -287,7 +283,7 @@ export class MountedTree implements FileTree {
     try {
       return fs.flags(node.inode);
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -299,7 +295,7 @@ export class MountedTree implements FileTree {
     try {
       return fs.generation(node.inode);
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -351,7 +347,7 @@ export class MountedTree implements FileTree {
     try {
       child = this.#dentries.lookup(directory, name);
     } catch (error) {
-      throw at(error, directory, path);
+      throw atNode(error, directory, path);
     }
     if (child === undefined) throw fail('ENOENT', path, 'No such file or directory');
     return cover(child);
@@ -363,7 +359,7 @@ export class MountedTree implements FileTree {
       node.mode = stat.mode;
       return stat;
     } catch (error) {
-      throw at(error, node);
+      throw atNode(error, node);
     }
   }
 
@@ -444,43 +440,4 @@ function mountFlags({ readonly, options }: MountInfo): number {
   for (const option of options) flag |= OPTION_FLAGS[option] ?? 0;
   const exact = options.includes('noatime') || options.includes('strictatime');
   return exact ? flag : flag | ST_RELATIME;
-}
-
-function checkPath(path: string): void {
-  if (path.charCodeAt(0) !== 0x2f) throw fail('EINVAL', path, 'the path must be absolute, beginning with /');
-  if (path.includes('\0')) throw fail('EINVAL', path, 'the path has a NUL character in it');
-  checkLength(path, PATH_MAX, path, 'the path');
-}
-
-function checkName(name: string, path: string): void {
-  if (name === '' || name.includes('/') || name.includes('\0')) {
-    throw fail('EINVAL', path, 'a name is empty or has / or NUL in it');
-  }
-  checkLength(name, NAME_MAX, path, 'a name in the path');
-}
-
-function checkLength(text: string, limit: number, path: string, what: string): void {
-  if (text.length * 3 <= limit) return;
-  const length = text.length > limit ? text.length : encodeText(text).length;
-  if (length > limit) throw fail('ENAMETOOLONG', path, `${what} has ${length} bytes, the limit is ${limit}`);
-}
-
-function fail(code: ErrorCode, path: string, why: string): GuestfsError {
-  const shown = path.length > 200 ? `${path.slice(0, 200)}...` : path;
-  return new GuestfsError(code, `${shown}: ${why}`, { path });
-}
-
-/** The error with the path of the file it is about. */
-function at(error: unknown, node: Node, path?: string): unknown {
-  if (error instanceof GuestfsError && error.path === undefined) error.path = path ?? pathOf(node);
-  return error;
-}
-
-function withPath(path: string, act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof GuestfsError) error.path ??= path;
-    throw error;
-  }
 }

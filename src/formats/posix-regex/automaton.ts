@@ -6,6 +6,8 @@ const EDGE = 0;
 const WORD = 1;
 const OTHER = 2;
 
+const NEWLINE = 0x0a;
+
 /** Values of a transition that are no state. */
 const UNKNOWN = -1;
 const MATCHED = -2;
@@ -55,27 +57,33 @@ export class Automaton {
     this.#reset();
   }
 
-  /** Whether the bytes from `start` to `end`, which are one line without its end, have a match. */
-  search(bytes: Uint8Array, start: number, end: number): boolean {
+  /** See {@link LineMatcher.find}. */
+  find(bytes: Uint8Array, start: number, end: number): number {
     const classOf = this.#classOf;
     const columns = this.#columns;
+    const atEnd = columns - 1;
     let rows = this.#rows;
     let state = 0;
-    for (let i = start; i < end; i++) {
-      const column = classOf[bytes[i] as number] as number;
+    let line = start;
+    for (let i = start; i <= end; i++) {
+      const byte = i < end ? (bytes[i] as number) : NEWLINE;
+      const column = byte === NEWLINE ? atEnd : (classOf[byte] as number);
       let next = rows[state * columns + column] as number;
       if (next < 0) {
         if (next === UNKNOWN) {
           next = this.#step(state, column);
           rows = this.#rows;
         }
-        if (next === MATCHED) return true;
+        if (next === MATCHED) return line;
+      }
+      if (byte === NEWLINE) {
+        next = 0;
+        line = i + 1;
+        if (line >= end) return -1;
       }
       state = next;
     }
-    let last = rows[state * columns + columns - 1] as number;
-    if (last === UNKNOWN) last = this.#step(state, columns - 1);
-    return last === MATCHED;
+    return -1;
   }
 
   #reset(): void {

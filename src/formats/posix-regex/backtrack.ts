@@ -20,7 +20,19 @@ export class Backtracker {
     this.#insensitive = insensitive;
   }
 
-  search(bytes: Uint8Array, start: number, end: number): boolean {
+  /** See {@link LineMatcher.find}. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    let line = start;
+    do {
+      const newline = bytes.subarray(line, end).indexOf(0x0a);
+      const lineEnd = newline < 0 ? end : line + newline;
+      if (this.#search(bytes, line, lineEnd)) return line;
+      line = lineEnd + 1;
+    } while (line < end);
+    return -1;
+  }
+
+  #search(bytes: Uint8Array, start: number, end: number): boolean {
     const budget = { steps: MAX_STEPS };
     for (let at = start; at <= end; at++) if (this.#matchAt(bytes, start, end, at, budget)) return true;
     return false;

@@ -23,8 +23,11 @@ export interface RegexOptions {
 
 /** Searches lines. */
 export interface LineMatcher {
-  /** Whether the line from `start` to `end` of `bytes`, without its line end, has a match. */
-  search(bytes: Uint8Array, start: number, end: number): boolean;
+  /**
+   * Where the first line begins that has a match, among the lines from `start` to `end` of `bytes`; -1 if none has.
+   * Both are edges of lines; the last line may lack its line end, and nothing at all is one empty line.
+   */
+  find(bytes: Uint8Array, start: number, end: number): number;
 }
 
 /**
@@ -50,8 +53,7 @@ export function compileRegex(pattern: string, options: RegexOptions = {}): LineM
   // The groups of several lines share their slots; only the line that is being matched uses them.
   const node: RegexNode = parts.length === 1 ? (parts[0] as RegexNode) : { kind: 'choice', parts };
   const program = compileProgram(node, groups, pattern);
-  const machine = references ? new Backtracker(program, insensitive) : new Automaton(program);
-  return { search: (line, start, end) => machine.search(line, start, end) };
+  return references ? new Backtracker(program, insensitive) : new Automaton(program);
 }
 
 function literalNode(text: string, insensitive: boolean): RegexNode {
