@@ -7,7 +7,9 @@ const started = performance.now();
 const g = await Guestfs.open(image, { inspect: true });
 try {
   const [root] = await g.inspectGetRoots();
-  console.log(`system       ${await g.inspectGetProductName(root)} (${await g.inspectGetArch(root)})`);
+  console.log(
+    `system       ${await g.inspectGetDistro(root)} ${await g.inspectGetProductName(root)} (${await g.inspectGetArch(root)})`,
+  );
   console.log(`hostname     ${await g.inspectGetHostname(root)}`);
   for (const [device, type] of Object.entries(await g.listFilesystems())) {
     console.log(`filesystem   ${device.padEnd(16)} ${type}`);

@@ -1,13 +1,13 @@
 'use strict';
 // Starts a tool out of tools.cjs. Compiling that bundle takes longer than the rest of a tool's run, so that its
-// compiled form is kept in a V8 code cache beside it: written when the package is built, and used only where V8
+// compiled form is kept in V8 code caches beside it, one a tool: written when the package is built, and used only where V8
 // says that it fits this Node (`cachedDataRejected`). Where it does not, the bundle is compiled as usual.
 const fs = require('node:fs');
 const path = require('node:path');
 const vm = require('node:vm');
 
 const bundle = path.join(__dirname, 'tools.cjs');
-const cacheFile = `${bundle}.${process.version}-${process.arch}.cache`;
+const cacheFile = (name) => path.join(__dirname, 'cache', `${name}.${process.version}-${process.arch}`);
 
 function compile(cachedData) {
   // The bundle is ASCII, and a function expression already: nothing is decoded, copied or wrapped here.
@@ -22,37 +22,25 @@ function compile(cachedData) {
   return { script, tools: module.exports };
 }
 
-function readCache() {
+function readCache(name) {
   try {
-    return fs.readFileSync(cacheFile);
+    return fs.readFileSync(cacheFile(name));
   } catch {
     return undefined;
   }
 }
 
 exports.start = (name) => {
-  compile(readCache()).tools.start(name, process.argv.slice(2));
+  compile(readCache(name)).tools.start(name, process.argv.slice(2));
 };
 
-// The cache is taken after tools ran on an image, so that it holds the functions that every run needs.
+// A tool's cache is taken after the tool ran on an image, so that it holds what such a run needs and little else.
 if (require.main === module && process.argv[2] === '--write-code-cache') {
   const { script, tools } = compile(undefined);
-  const image = process.argv[3];
-  const runs = [
-    ['virt-cat', '-a', image, '/etc/os-release'],
-    ['virt-ls', '-a', image, '-lR', '/'],
-    ['virt-df', '-a', image],
-    ['virt-filesystems', '-a', image, '--all', '--long'],
-    ['virt-inspector', '-a', image],
-    ['virt-tar-out', '-a', image, '/etc', '/dev/null'],
-    ['guestfish', '--ro', '-a', image, 'run', ':', 'checksum-device', 'sha256', '/dev/sda'],
-  ];
-  void (async () => {
-    for (const [name, ...args] of runs) {
-      const status = await tools.runToolByName(name, args);
-      if (status !== 0) throw new Error(`${name} ended with status ${status} while the code cache was made`);
-    }
-    fs.writeFileSync(cacheFile, script.createCachedData());
+  const [name, ...args] = process.argv.slice(3);
+  void tools.runToolByName(name, args).then((status) => {
+    if (status !== 0) throw new Error(`${name} ended with status ${status} while its code cache was made`);
+    fs.writeFileSync(cacheFile(name), script.createCachedData());
     process.exit(0);
-  })();
+  });
 }

@@ -6,7 +6,6 @@ import { SessionState, type ActionContext, type ByteSink, type ByteSource } from
 import { noteSuccess } from './action-log.ts';
 import { DAEMON_SLOT, type DaemonInfo } from './daemon-info.ts';
 import { toGuestfsError } from './failure.ts';
-import { implementations } from './registry.ts';
 
 /** What a daemon tells its surroundings while it runs a call. */
 export interface DaemonHooks {
@@ -37,9 +36,9 @@ export type Implementations = Readonly<Record<string, unknown>>;
 export class Daemon {
   readonly platform: Platform;
   readonly #context: ActionContext;
-  readonly #implementations: Readonly<Record<string, Implementation | undefined>>;
+  #implementations: Readonly<Record<string, Implementation | undefined>>;
 
-  constructor(platform: Platform, hooks: DaemonHooks, actions: Implementations = implementations) {
+  constructor(platform: Platform, hooks: DaemonHooks, actions: Implementations) {
     this.platform = platform;
     this.#implementations = actions as Readonly<Record<string, Implementation | undefined>>;
     const state = new SessionState();
@@ -51,6 +50,11 @@ export class Daemon {
       progress: (position, total) => hooks.progress(position, total),
       checkCancelled: () => hooks.checkCancelled(),
     };
+  }
+
+  /** Take other implementations from now on: more of them, once they are loaded. */
+  use(actions: Implementations): void {
+    this.#implementations = actions as Readonly<Record<string, Implementation | undefined>>;
   }
 
   /** True if this daemon has an implementation of the action. */

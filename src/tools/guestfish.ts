@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { isatty } from 'node:tty';
+import { isTerminal } from './common/terminal.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { EXIT } from './common/errors.ts';
 import type { Handle } from './common/handle.ts';
@@ -36,7 +36,7 @@ async function guestfish(context: ToolContext, args: readonly string[]): Promise
     const { serve } = await import('./guestfish/remote/server.ts');
     return serve(context, request.pipeError, () => prepared(request));
   }
-  const interactive = commands.length === 0 && request.file === undefined && isatty(0);
+  const interactive = commands.length === 0 && request.file === undefined && isTerminal(0);
   if (interactive) {
     const { runInteractive } = await import('./guestfish/run-interactive.ts');
     return runInteractive(context, request, () => handleFor(request, true));

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Daemon } from '../../src/daemon/daemon.ts';
+import { implementations } from '../../src/daemon/registry.ts';
 import { createEnginePlatform, type DriveConfig } from '../../src/platform/engine/index.ts';
 
 /** The small guest that the demo opens. */
@@ -27,11 +28,8 @@ export function engineDaemon(...drives: (string | Partial<DriveConfig>)[]): Engi
     })),
     warn: (message) => warnings.push(message),
   });
-  const daemon = new Daemon(platform, {
-    warn: (message) => warnings.push(message),
-    progress() {},
-    checkCancelled() {},
-  });
+  const hooks = { warn: (message: string) => warnings.push(message), progress() {}, checkCancelled() {} };
+  const daemon = new Daemon(platform, hooks, implementations);
   return {
     call: (name, ...args) => daemon.call(name, args),
     callWith: (name, options, ...args) => daemon.call(name, args, options),

@@ -1,4 +1,5 @@
 import type { Implementations } from '../../daemon/daemon.ts';
+import { lightImplementations } from '../../daemon/light-registry.ts';
 import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
 import { drainInto, gather } from './spool.ts';
 import { EngineSession, type CreatePlatform, type SessionCall } from './session.ts';
@@ -11,10 +12,18 @@ import { EngineSession, type CreatePlatform, type SessionCall } from './session.
 export class OwnThreadBackend implements Backend {
   readonly name = 'engine';
   readonly #session: EngineSession;
+  /** False while only the light implementations are loaded. */
+  #complete: boolean;
   readonly #cancelled = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(createPlatform: CreatePlatform, events: BackendEvents, actions?: Implementations) {
-    this.#session = new EngineSession(createPlatform, events, this.#cancelled, actions);
+    this.#complete = actions !== undefined;
+    this.#session = new EngineSession(
+      createPlatform,
+      events,
+      this.#cancelled,
+      actions ?? lightImplementations,
+    );
   }
 
   async launch(config: LaunchConfig): Promise<void> {
@@ -23,6 +32,7 @@ export class OwnThreadBackend implements Backend {
 
   async call(call: BackendCall): Promise<unknown> {
     Atomics.store(this.#cancelled, 0, 0);
+    if (!this.#complete && !this.#session.implements(call.action)) await this.#load(call.action);
     const { input, output, ...rest } = call;
     if (input?.kind !== 'stream' && output?.kind !== 'stream') {
       return this.#session.call(call as SessionCall);
@@ -41,6 +51,18 @@ export class OwnThreadBackend implements Backend {
       sessionCall.output = { kind: 'sink', sink };
       return this.#session.call(sessionCall);
     });
+  }
+
+  /** Load what implements the action: inspection alone for its own, everything for any other. */
+  async #load(action: string): Promise<void> {
+    if (action.startsWith('inspect_')) {
+      const { inspectActions } = await import('../../daemon/actions/inspect.ts');
+      this.#session.use({ ...lightImplementations, ...inspectActions });
+      if (this.#session.implements(action)) return;
+    }
+    const { implementations } = await import('../../daemon/registry.ts');
+    this.#session.use(implementations);
+    this.#complete = true;
   }
 
   async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {

@@ -5,6 +5,7 @@ import { setAllocationMeter } from '../../bytes/budget.ts';
 import { errorToRecord, GuestfsError } from '../../errors/index.ts';
 import type { Implementations } from '../../daemon/daemon.ts';
 import { toGuestfsError } from '../../daemon/failure.ts';
+import { implementations } from '../../daemon/registry.ts';
 import type { ClosableSink } from '../io/sink.ts';
 import type { ClosableSource } from '../io/source.ts';
 import { CONTROL, INPUT, type Request, type Response, type WorkerStart } from './protocol.ts';
@@ -14,7 +15,10 @@ import { EngineSession, type CreatePlatform, type SessionCall } from './session.
 const METER_STEP = 32 * 1024 * 1024;
 
 /** Be the worker of a handle: answer the requests that come, one after the other, with an engine session. */
-export function serveEngine(createPlatform: CreatePlatform, actions?: Implementations): void {
+export function serveEngine(
+  createPlatform: CreatePlatform,
+  actions: Implementations = implementations,
+): void {
   const port = parentPort;
   if (port === null) throw new GuestfsError('EINVAL', 'the engine worker must be started as a worker thread');
   const { control, bufferLimit } = workerData as WorkerStart;

@@ -36,7 +36,7 @@ export class EngineSession {
   readonly #createPlatform: CreatePlatform;
   readonly #events: SessionEvents;
   readonly #cancelled: Int32Array;
-  readonly #actions: Implementations | undefined;
+  #actions: Implementations;
   readonly #meter: ProgressMeter;
   #daemon: Daemon | undefined;
   #procedure = 0;
@@ -44,13 +44,13 @@ export class EngineSession {
 
   /**
    * `cancelled` is one shared word; another value than 0 makes the running call fail with EINTR.
-   * `actions` are implementations other than the registry's, for tests.
+   * `actions` are the implementations that calls run.
    */
   constructor(
     createPlatform: CreatePlatform,
     events: SessionEvents,
     cancelled: Int32Array,
-    actions?: Implementations,
+    actions: Implementations,
   ) {
     this.#actions = actions;
     this.#createPlatform = createPlatform;
@@ -85,6 +85,17 @@ export class EngineSession {
     } catch (error) {
       throw toGuestfsError(error, 'launch');
     }
+  }
+
+  /** True if the session has an implementation of the action. */
+  implements(action: string): boolean {
+    return Object.hasOwn(this.#actions, action);
+  }
+
+  /** Take other implementations from now on. */
+  use(actions: Implementations): void {
+    this.#actions = actions;
+    this.#daemon?.use(actions);
   }
 
   /** Throws EINTR if the running call was cancelled. */

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import { decodeText, encodeText } from '../../bytes/text.ts';
 import { escapeForTerminal } from './escape.ts';
+import { isTerminal } from './terminal.ts';
 import { ToolError } from './usage-error.ts';
 
 /** The reader of our output went away; the tool ends quietly, as SIGPIPE would end it. */
@@ -46,7 +46,7 @@ export class Output {
   readonly terminal: boolean;
   #text = '';
 
-  constructor(fd: number, terminal = isatty(fd)) {
+  constructor(fd: number, terminal = isTerminal(fd)) {
     this.fd = fd;
     this.terminal = terminal;
   }

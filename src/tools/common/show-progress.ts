@@ -1,4 +1,4 @@
-import { isatty } from 'node:tty';
+import { isTerminal } from './terminal.ts';
 import { EVENT_BITS } from '../../actions/events.ts';
 import type { Handle } from './handle.ts';
 import { ProgressBar } from './progress.ts';
@@ -17,5 +17,5 @@ export function showProgress(handle: Handle): void {
  * @param asked what --progress-bars and --no-progress-bars say.
  */
 export function maybeShowProgress(handle: Handle, asked: boolean | undefined, outputToStdout: boolean): void {
-  if (asked ?? (isatty(2) && !(outputToStdout && isatty(1)))) showProgress(handle);
+  if (asked ?? (isTerminal(2) && !(outputToStdout && isTerminal(1)))) showProgress(handle);
 }

@@ -1,4 +1,4 @@
-import { isatty } from 'node:tty';
+import { isTerminal } from '../common/terminal.ts';
 import { EXIT } from '../common/errors.ts';
 import type { Handle } from '../common/handle.ts';
 import type { ToolContext } from '../common/run.ts';
@@ -33,7 +33,7 @@ export async function runInteractive(
   };
   process.on('SIGINT', stop);
   try {
-    if (request.progressBars !== false && isatty(2)) showProgress(handle);
+    if (request.progressBars !== false && isTerminal(2)) showProgress(handle);
     out.writeRaw(texts.init);
     for (const note of await prepareHandle(handle, request)) err.write(`guestfish: ${note}\n`);
     err.flush();

@@ -1,5 +1,5 @@
 import { createConnection, type Socket } from 'node:net';
-import { isatty } from 'node:tty';
+import { isTerminal } from '../../common/terminal.ts';
 import { EXIT } from '../../common/errors.ts';
 import type { Handle } from '../../common/handle.ts';
 import type { ToolContext } from '../../common/run.ts';
@@ -101,7 +101,7 @@ export async function runRemote(context: ToolContext, { pid, pipeError }: Remote
   }
   const socket = await connect(Number(number));
   const { operands } = context.line;
-  const interactive = operands.length === 0 && isatty(0);
+  const interactive = operands.length === 0 && isTerminal(0);
   const terminal = interactive
     ? new TerminalLines(promptTexts(process.env).prompt, (line) =>
         completeLine(line, { handle: shell.handle, destPaths: false }),
