@@ -17,7 +17,7 @@ const STATUS: Readonly<Record<string, number>> = {
 function comparable(text: string): string {
   return (
     text
-      .replace(/^( *(?:dev|st_dev|fsid|flag): ).*$/gm, '$1*')
+      .replace(/^( *(?:dev|st_dev|flag): ).*$/gm, '$1*')
       .replace(/([ ,])\d+:\d+([ ,]\d+[ ,]\d+[ ,]\d+:\d+[ ,])/g, '$1*$2')
       .replace(/^elapsed time: .*$/gm, 'elapsed time: *')
       // What 1.48 calls a spare field has a name in 1.61.

@@ -77,6 +77,8 @@ function structText(struct: StructRecord, values: Fields, indent: string): strin
 function fieldText(field: StructField, value: unknown): string {
   if (field.type === 'buffer') return bufferText(value as Uint8Array);
   if (field.type === 'optpercent') return (value as number) < 0 ? '' : `${trimFloat(value as number)}%`;
+  // 64 bits that may be kept without their sign (statvfs's fsid) are printed as the field's type has them.
+  if (field.type === 'int64' && typeof value === 'bigint') return BigInt.asIntN(64, value).toString();
   return String(value);
 }
 
