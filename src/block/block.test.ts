@@ -273,12 +273,13 @@ describe('sparse files', () => {
     },
   );
 
-  test('a file without blocks is one hole', () => {
+  test('a file without blocks is one hole, or all data where nobody tells', () => {
     const path = join(folder.path, 'empty.img');
     writeFileSync(path, '');
     truncateSync(path, 2 ** 40);
     const device = openFile(path);
-    assert.deepEqual([...device.extents(0, device.size)], [{ offset: 0, length: 2 ** 40, kind: 'hole' }]);
+    const kind = nativeSeek() === undefined ? 'data' : 'hole';
+    assert.deepEqual([...device.extents(0, device.size)], [{ offset: 0, length: 2 ** 40, kind }]);
     device.close();
   });
 });
@@ -318,6 +319,7 @@ describe('overlay over a large device', () => {
     truncateSync(path, 2 ** 42);
     const below = openFile(path);
     const device = overlayDevice(below, 'sda', { capacity: 64 * 1024 });
+    const hole = nativeSeek() === undefined ? 'data' : 'hole';
     device.zero(0, 64 * 1024 * 1024);
     for (let i = 0; i < 16; i++) device.writeAt(i * 2 ** 30, Uint8Array.of(i + 1));
     assert.throws(() => device.writeAt(2 ** 41, Uint8Array.of(1)), { code: 'ENOSPC' });
@@ -326,7 +328,7 @@ describe('overlay over a large device', () => {
     device.readAt(15 * 2 ** 30, byte);
     assert.equal(byte[0], 16);
     const kinds = [...device.extents(2 ** 30, 3 * 2 ** 30)].map((extent) => extent.kind);
-    assert.deepEqual(kinds, ['data', 'hole', 'data', 'hole', 'data', 'hole']);
+    assert.deepEqual(kinds, ['data', hole, 'data', hole, 'data', hole]);
     device.close();
     below.close();
   });

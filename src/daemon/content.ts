@@ -1,10 +1,13 @@
 import type { BlockDevice, Extent } from '../block/device.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { S_IFDIR, S_IFMT } from '../vfs/mode.ts';
-import type { ActionContext, DeviceOrPath } from './context.ts';
+import type { ActionContext, ByteSink, DeviceOrPath } from './context.ts';
 
 /** Bytes that a streaming loop reads at once. */
 export const CHUNK_BYTES = 256 * 1024;
+
+/** Bytes that a copy of a whole device reads at once. */
+const LARGE_CHUNK_BYTES = 1024 * 1024;
 
 /** Bytes that an action may return as one buffer: beyond it ask for parts, or download. */
 export const BUFFER_CAP = 2 ** 31 - 1;
@@ -89,6 +92,61 @@ export function* chunksOf(
     at += got;
     yield got === buffer.length ? buffer : buffer.subarray(0, got);
     context.progress(at - offset, end - offset);
+  }
+}
+
+/** Bytes of zeroes below which a hole is read like data: told apart it would only make reads and writes small. */
+const HOLE_BYTES = 64 * 1024;
+
+/** A run of a content that is read, or one that is known to be zeroes. */
+interface Run {
+  offset: number;
+  length: number;
+  data: boolean;
+}
+
+/** The extents of a stretch with neighbours joined: few runs, each worth a read or a hole of its own. */
+function* runsOf(content: Content, offset: number, length: number): Generator<Run, void, void> {
+  let run: Run | undefined;
+  for (const extent of content.extents(offset, length)) {
+    const data = extent.kind === 'data' || extent.length < HOLE_BYTES;
+    if (run?.data === data) run.length += extent.length;
+    else {
+      if (run !== undefined) yield run;
+      run = { offset: extent.offset, length: extent.length, data };
+    }
+  }
+  if (run !== undefined) yield run;
+}
+
+/**
+ * Copy a device, or a stretch that lies in it, to a sink without reading what the layers below know to be zeroes.
+ * Reports progress and stops when the user cancels.
+ */
+export function copyDevice(
+  context: ActionContext,
+  content: Content,
+  out: ByteSink,
+  { offset = 0, length = Math.max(0, content.size - offset) }: Stretch = {},
+): void {
+  if (out.writeZeroes === undefined) {
+    for (const chunk of chunksOf(context, content, { offset, length }, LARGE_CHUNK_BYTES)) out.write(chunk);
+    return;
+  }
+  const buffer = new Uint8Array(Math.min(LARGE_CHUNK_BYTES, length));
+  for (const run of runsOf(content, offset, length)) {
+    const end = run.offset + run.length;
+    for (let at = run.offset; at < end;) {
+      context.checkCancelled();
+      const part = run.data ? Math.min(buffer.length, end - at) : end - at;
+      if (run.data) {
+        const piece = part === buffer.length ? buffer : buffer.subarray(0, part);
+        content.read(at, piece);
+        out.write(piece);
+      } else out.writeZeroes(part);
+      at += part;
+      context.progress(at - offset, length);
+    }
   }
 }
 

@@ -57,11 +57,27 @@ export class ReadAhead {
   /** Told of every read, before it is done. */
   note(offset: number, length: number): void {
     if (length < SMALL) return;
-    if (Math.abs(offset - this.#lastEnd) > SLOPPY) {
+    if (Math.abs(offset - this.#lastEnd) > SLOPPY && !this.#onlySkips(offset)) {
       this.#sequential = 0;
       this.#forget();
     }
     this.#lastEnd = offset + length;
+  }
+
+  /** Whether nothing compressed lies between the last read and this one: a copy that leaves out holes is a sequence. */
+  #onlySkips(offset: number): boolean {
+    if (this.#sequential === 0 || offset < this.#lastEnd) return false;
+    try {
+      for (let at = this.#lastEnd, runs = 0; at < offset; at += this.#map.length) {
+        if (runs++ === MAX_RUNS) return false;
+        this.#map.locate(at, offset);
+        if (this.#map.kind === RUN.COMPRESSED) return false;
+      }
+      return true;
+    } catch {
+      // Said where the table is read for its own sake.
+      return false;
+    }
   }
 
   /** Told of every cluster that the reader decompressed itself. */
