@@ -36,6 +36,13 @@ interface ActiveDevice {
   path: string | undefined;
 }
 
+interface ActiveNames {
+  /** `/dev/VG/LV` */
+  paths: Set<string>;
+  /** Other names to those. */
+  aliases: Map<string, string>;
+}
+
 /**
  * LVM over the engine's devices: the state of the last scan and which volumes are active. The first question scans
  * and activates everything that Linux would at boot.
@@ -47,6 +54,7 @@ export class LvmSession implements LvmCapability {
   #filter: readonly string[] | undefined;
   /** By the name below /dev/mapper. */
   readonly #mapper = new Map<string, ActiveDevice>();
+  #names: ActiveNames | undefined;
   readonly #opened = new Map<string, BlockDevice>();
 
   constructor(source: LvmSource) {
@@ -98,51 +106,51 @@ export class LvmSession implements LvmCapability {
 
   /** After a new scan: devices of volumes that are gone are gone. */
   #dropVanished(state: LvmState): void {
-    for (const [name, { path }] of this.#mapper) {
-      const known = state.volumeGroups.some((group) =>
-        [...group.found.group.logicalVolumes.keys()].some((volume) => {
-          const own = mapperName(group.name, volume);
-          return name === own || name.startsWith(`${own}-`);
-        }),
-      );
-      if (!known && (path === undefined || !this.#source.inUse(path))) this.#mapper.delete(name);
+    const known = new Set<string>();
+    for (const group of state.volumeGroups) {
+      for (const volume of group.found.group.logicalVolumes.keys()) known.add(mapperName(group.name, volume));
     }
+    for (const [name, { path }] of this.#mapper) {
+      if (known.has(name) || known.has(name.replace(/-(?:real|cow|tpool|missing_\d+_\d+)$/, ''))) continue;
+      if (path === undefined || !this.#source.inUse(path)) this.#mapper.delete(name);
+    }
+    this.#names = undefined;
   }
 
   /** Look at the devices again at the next question. What is active stays so. */
   forget(): void {
     this.#state = undefined;
+    this.#names = undefined;
   }
 
   // Activation.
-
-  #nextMinor(): number {
-    const taken = new Set([...this.#mapper.values()].map(({ minor }) => minor));
-    let minor = 0;
-    while (taken.has(minor)) minor++;
-    return minor;
-  }
 
   /** Activate what is visible and not to be skipped; returns the volumes that cannot be. */
   #activateGroup(group: VolumeGroupState): LogicalVolume[] {
     const plan = new MapperPlan(group.found, group.roles);
     const refused: LogicalVolume[] = [];
+    if (this.#isShadowed(group)) return refused;
     for (const volume of group.visibleVolumes) {
       if (volume.flags.has('ACTIVATION_SKIP')) continue;
       if (group.isActivatable(volume)) plan.add(volume);
       else refused.push(volume);
     }
-    if (plan.devices.length > 0) this.#source.changed?.();
-    for (const { name, volume, minor } of plan.devices) {
+    const taken = new Set([...this.#mapper.values()].map((device) => device.minor));
+    let free = 0;
+    for (const { name, volume, minor: wanted } of plan.devices) {
       if (this.#mapper.has(name)) continue;
+      // The kernel gives the lowest number that is free.
+      while (taken.has(free)) free++;
+      const minor = wanted < 0 || taken.has(wanted) ? free : wanted;
+      taken.add(minor);
       const path = volume === undefined ? undefined : devicePath(group.name, volume);
-      const taken = [...this.#mapper.values()].some((device) => device.minor === minor);
-      this.#mapper.set(name, { minor: minor < 0 || taken ? this.#nextMinor() : minor, path });
+      this.#mapper.set(name, { minor, path });
     }
+    this.#names = undefined;
     return refused;
   }
 
-  #deactivateGroup(group: VolumeGroupState): void {
+  #refuseIfUsed(group: VolumeGroupState): void {
     const used = group.visibleVolumes.find((volume) =>
       this.#source.inUse(devicePath(group.name, volume.name)),
     );
@@ -152,13 +160,17 @@ export class LvmSession implements LvmCapability {
         device: path,
       });
     }
+  }
+
+  #deactivateGroup(group: VolumeGroupState): void {
+    this.#refuseIfUsed(group);
     const plan = new MapperPlan(group.found, group.roles);
     for (const volume of group.visibleVolumes) plan.add(volume);
-    this.#source.changed?.();
     for (const { name, volume } of plan.devices) {
       this.#mapper.delete(name);
       if (volume !== undefined) this.#opened.delete(devicePath(group.name, volume));
     }
+    this.#names = undefined;
   }
 
   activate(active: boolean, volumeGroups?: readonly string[]): void {
@@ -178,6 +190,7 @@ export class LvmSession implements LvmCapability {
       if (!active) this.#deactivateGroup(group);
       else refused.push(...this.#activateGroup(group).map((volume) => devicePath(group.name, volume.name)));
     }
+    this.#source.changed?.();
     if (refused.length > 0) {
       throw new GuestfsError(
         'EIO',
@@ -187,32 +200,33 @@ export class LvmSession implements LvmCapability {
   }
 
   scan(activate: boolean): void {
-    this.#state = undefined;
+    this.forget();
     for (const group of this.state.volumeGroups) {
       if (activate && !group.exported && !group.foreign) this.#activateGroup(group);
     }
+    this.#source.changed?.();
   }
 
   setFilter(devices: readonly string[] | undefined): void {
     // As Linux does it: all groups are deactivated, which a mounted volume prevents, and what is then seen activated.
-    for (const group of this.state.volumeGroups) this.#deactivateGroup(group);
+    for (const group of this.state.volumeGroups) this.#refuseIfUsed(group);
     this.#filter = devices;
     this.#mapper.clear();
-    this.#state = undefined;
+    this.forget();
     this.#started = false;
     void this.state;
+    this.#source.changed?.();
   }
 
   // Names and bytes.
 
   #isListed(group: VolumeGroupState): boolean {
-    return !group.exported && !group.foreign;
+    return !group.exported && !group.foreign && !this.#isShadowed(group);
   }
 
   /** `/dev/VG/LV` of the active volumes, sorted. */
   activeNames(): string[] {
-    void this.state;
-    return [...this.#publicActive().keys()].toSorted();
+    return [...this.#activeNames.paths].toSorted();
   }
 
   listedNames(): string[] {
@@ -226,42 +240,45 @@ export class LvmSession implements LvmCapability {
       .toSorted();
   }
 
-  #publicActive(): Map<string, ActiveDevice> {
-    const active = new Map<string, ActiveDevice>();
+  /** Active volumes that are for use, by every name that they have. */
+  get #activeNames(): ActiveNames {
+    if (this.#names !== undefined) return this.#names;
+    const names: ActiveNames = { paths: new Set(), aliases: new Map() };
     for (const group of this.state.volumeGroups) {
       for (const volume of group.visibleVolumes) {
         const device = this.#deviceOf(group, volume);
-        if (device?.path !== undefined && group.isPublic(volume)) active.set(device.path, device);
+        const path = device?.path;
+        if (device === undefined || path === undefined || !group.isPublic(volume)) continue;
+        names.paths.add(path);
+        names.aliases.set(`/dev/mapper/${mapperName(group.name, volume.name)}`, path);
+        names.aliases.set(`/dev/dm-${device.minor}`, path);
       }
     }
-    return active;
+    this.#names = names;
+    return names;
   }
 
   #deviceOf(group: VolumeGroupState, volume: LogicalVolume): ActiveDevice | undefined {
+    if (this.#isShadowed(group)) return undefined;
     const name = mapperName(group.name, volume.name);
-    const pool = this.#mapper.get(`${name}-tpool`);
-    return pool ?? this.#mapper.get(name);
+    return this.#mapper.get(`${name}-tpool`) ?? this.#mapper.get(name);
+  }
+
+  /** True where another group has the name: its volumes' devices would have the same names. */
+  #isShadowed(group: VolumeGroupState): boolean {
+    return this.state.group(group.name) !== group;
   }
 
   canonicalName(name: string): string | undefined {
-    for (const [path, { minor }] of this.#publicActive()) {
-      const [, , group = '', volume = ''] = path.split('/');
-      if (
-        name === path ||
-        name === `/dev/mapper/${mapperName(group, volume)}` ||
-        name === `/dev/dm-${minor}`
-      ) {
-        return path;
-      }
-    }
-    return undefined;
+    const { paths, aliases } = this.#activeNames;
+    return paths.has(name) ? name : aliases.get(name);
   }
 
   /** Names below /dev/mapper of the devices that are no logical volumes of their own, sorted. */
   hiddenMapperNames(): string[] {
-    const active = new Set(this.#publicActive().keys());
+    const { paths } = this.#activeNames;
     return [...this.#mapper]
-      .filter(([, { path }]) => path === undefined || !active.has(path))
+      .filter(([, { path }]) => path === undefined || !paths.has(path))
       .map(([name]) => name)
       .toSorted();
   }
@@ -279,7 +296,7 @@ export class LvmSession implements LvmCapability {
     const known = this.#opened.get(path);
     if (known !== undefined) return known;
     const [, , groupName = '', volumeName = ''] = path.split('/');
-    if (!this.#publicActive().has(path)) {
+    if (!this.#activeNames.paths.has(path)) {
       throw new GuestfsError('ENOENT', `${path}: no such logical volume, or it is not active`, {
         device: path,
       });
@@ -294,6 +311,7 @@ export class LvmSession implements LvmCapability {
     this.#state = undefined;
     this.#opened.clear();
     this.#mapper.clear();
+    this.#names = undefined;
   }
 
   // Reports.

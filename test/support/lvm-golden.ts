@@ -18,7 +18,10 @@ const images = new Map<string, Uint8Array>();
 export function lvmImage(letter: string): Uint8Array {
   let image = images.get(letter);
   if (image === undefined) {
-    image = brotliDecompressSync(readFileSync(fileURLToPath(new URL(`sd${letter}.img.br`, FOLDER))));
+    // Not a Buffer: its slice() would share memory.
+    image = new Uint8Array(
+      brotliDecompressSync(readFileSync(fileURLToPath(new URL(`sd${letter}.img.br`, FOLDER)))),
+    );
     images.set(letter, image);
   }
   return image;

@@ -15,7 +15,8 @@ export function partitionImage(name: string): Uint8Array {
   images ??= JSON.parse(readFileSync(new URL('images.json', FOLDER), 'utf8')) as Record<string, string>;
   const packed = images[name];
   if (packed === undefined) throw new Error(`there is no golden disk ${name}`);
-  return brotliDecompressSync(Buffer.from(packed, 'base64'));
+  // Not a Buffer: its slice() would share memory.
+  return new Uint8Array(brotliDecompressSync(Buffer.from(packed, 'base64')));
 }
 
 /** Write an image, leaving holes where it has zeroes. */

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { lvmDevices, stockSection, stockSums } from '../../../test/support/lvm-golden.ts';
+import { lvmDevices, lvmImage, stockSection, stockSums } from '../../../test/support/lvm-golden.ts';
 import type { BlockDevice } from '../../block/device.ts';
+import { memoryDevice } from '../../block/memory.ts';
+import { crc32Raw } from '../../bytes/crc32.ts';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import { scanLvm } from './index.ts';
+import { CRC_START } from './layout.ts';
 
 function sha256(device: BlockDevice, piece = 1 << 18): string {
   const hash = createHash('sha256');
@@ -202,5 +205,87 @@ describe('LVM2 with physical volumes missing', () => {
     });
     assert.equal(state.physicalVolumes.length, 1);
     assert.match(warnings.join(), /\/dev\/sdz has the same PV UUID as \/dev\/sda/);
+  });
+});
+
+describe('LVM2 metadata that disagrees or is damaged', () => {
+  /** The metadata area's header in drives b and c. */
+  const MDA = 4096;
+  const scan = (images: Record<string, Uint8Array>) => {
+    const warnings: string[] = [];
+    const state = scanLvm(
+      Object.entries(images).map(([name, image]) => ({ name, device: memoryDevice(image) })),
+      { warn: (message) => warnings.push(message) },
+    );
+    return { state, warnings };
+  };
+  const textOf = (image: Uint8Array) => {
+    const view = new DataView(image.buffer, image.byteOffset);
+    const start = MDA + view.getUint32(MDA + 40, true);
+    return image.subarray(start, start + view.getUint32(MDA + 48, true));
+  };
+
+  test('the newest text counts, and the others are told of', () => {
+    const b = lvmImage('b').slice();
+    const text = textOf(b);
+    const seqno = text.findIndex((_, i) => new TextDecoder().decode(text.subarray(i, i + 8)) === 'seqno = ');
+    text[seqno + 8] = 0x35;
+    const view = new DataView(b.buffer);
+    view.setUint32(MDA + 56, crc32Raw(CRC_START, text), true);
+    view.setUint32(MDA, crc32Raw(CRC_START, b, MDA + 4, MDA + 512), true);
+    for (const images of [
+      { b, c: lvmImage('c') },
+      { c: lvmImage('c'), b },
+    ]) {
+      const { state, warnings } = scan(images);
+      assert.equal(state.group('stripe').found.group.seqno, 6);
+      assert.match(warnings.join(), /seqno (5 and 6|6 and 5); using 6/);
+    }
+    assert.equal(scan({ b }).state.group('stripe').found.group.seqno, 5);
+  });
+
+  test('any copy that is whole will do', () => {
+    const b = lvmImage('b').slice();
+    const c = lvmImage('c').slice();
+    textOf(b)[100]! ^= 1;
+    c[MDA + 100]! ^= 1;
+    // What is left is the second area of drive c, at its end.
+    const { state, warnings } = scan({ b, c });
+    assert.equal(sha256(state.openLogicalVolume('stripe', 's4k')), stockSums('sums').get('stripe/s4k'));
+    assert.match(warnings.join(), /b: the metadata at byte 4096 is left out/);
+    assert.match(warnings.join(), /c: a metadata area is left out/);
+  });
+
+  test('a damaged label hides one PV, and not the others', () => {
+    const b = lvmImage('b').slice();
+    b[512 + 40]! ^= 1;
+    const { state, warnings } = scan({ b, c: lvmImage('c') });
+    assert.equal(state.physicalVolumes.length, 1);
+    assert.match(warnings.join(), /b: this physical volume is left out: LVM2 label_header: crc_xl/);
+    assert.equal(
+      sha256(state.openLogicalVolume('stripe', 'onsecond')),
+      stockSums('sums').get('stripe/onsecond'),
+    );
+  });
+
+  test('a drive that was cut short refuses what lay behind', () => {
+    const b = lvmImage('b').slice(0, 1024 * 1024 + 8 * 131072);
+    const { state } = scan({ b, c: lvmImage('c') });
+    assert.throws(() => state.openLogicalVolume('stripe', 'onfirst'), {
+      code: 'EUCLEAN',
+      message: /which has only/,
+    });
+  });
+
+  test('a member of an md array is no PV', () => {
+    const b = lvmImage('b').slice();
+    const view = new DataView(b.buffer);
+    const sector = b.length / 512 - 16;
+    view.setUint32(sector * 512, 0xa92b4efc, true);
+    view.setUint32(sector * 512 + 4, 1, true);
+    view.setBigUint64(sector * 512 + 144, BigInt(sector), true);
+    const { state, warnings } = scan({ b });
+    assert.deepEqual(state.physicalVolumes, []);
+    assert.match(warnings.join(), /member of an md array/);
   });
 });

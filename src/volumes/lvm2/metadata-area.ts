@@ -14,7 +14,7 @@ import {
 } from './layout.ts';
 
 /** Bytes of one text: a volume group of thousands of volumes has a few MiB. */
-const MAX_TEXT = 32 * 1024 * 1024;
+const MAX_TEXT = 16 * 1024 * 1024;
 
 /** A metadata area of a PV, its header checked. */
 export interface MetadataArea {

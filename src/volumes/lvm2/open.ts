@@ -34,10 +34,23 @@ export class VolumeOpener {
   readonly #volumes = new Map<string, BlockDevice>();
   readonly #opening = new Set<string>();
   readonly #pools = new Map<string, ThinPool>();
+  /** Pseudo volumes of snapshots by their store. */
+  readonly #snapshots = new Map<string, LogicalVolume>();
+  /** Segments of snapshots that are being merged, by their origin. */
+  readonly #merging = new Map<string, Segment>();
 
   constructor(found: FoundVolumeGroup, warn: (message: string) => void) {
     this.#found = found;
     this.#warn = warn;
+    for (const volume of found.group.logicalVolumes.values()) {
+      const segment = volume.segments[0];
+      if (segment?.type !== 'snapshot') continue;
+      const { references } = segment;
+      const store = references.get('cow_store') ?? references.get('merging_store');
+      if (store !== undefined) this.#snapshots.set(store, volume);
+      const origin = references.get('origin');
+      if (origin !== undefined && references.has('merging_store')) this.#merging.set(origin, segment);
+    }
   }
 
   /**
@@ -47,16 +60,14 @@ export class VolumeOpener {
   open(name: string): BlockDevice {
     const snapshot = this.snapshotOf(name);
     if (snapshot !== undefined) return this.#openSnapshot(name, snapshot.segments[0]!);
-    const merging = this.#mergingInto(name);
+    const merging = this.#merging.get(name);
     if (merging !== undefined) return this.#openSnapshot(name, merging);
     return this.#plain(name, 0);
   }
 
   /** The pseudo volume that makes `name` a snapshot's store of changes. */
   snapshotOf(name: string): LogicalVolume | undefined {
-    return this.#find(
-      ({ references }) => (references.get('cow_store') ?? references.get('merging_store')) === name,
-    );
+    return this.#snapshots.get(name);
   }
 
   /** The pool behind a thin pool's volume. Throws as {@link open}. */
@@ -71,20 +82,6 @@ export class VolumeOpener {
     const store = this.#plain(name, 0);
     const cow = cowDevice(store, store, chunkSize, this.#path(name));
     return cow.invalid ? 'invalid' : { used: cow.usedBytes / 512, total: store.size / 512 };
-  }
-
-  #find(matches: (segment: Segment) => boolean): LogicalVolume | undefined {
-    for (const volume of this.#found.group.logicalVolumes.values()) {
-      const segment = volume.segments[0];
-      if (segment?.type === 'snapshot' && matches(segment)) return volume;
-    }
-    return undefined;
-  }
-
-  #mergingInto(name: string): Segment | undefined {
-    return this.#find(
-      (segment) => segment.references.get('origin') === name && segment.references.has('merging_store'),
-    )?.segments[0];
   }
 
   #path(name: string): string {

@@ -176,12 +176,15 @@ function originOf(volume: LogicalVolume, roles: GroupRoles): string {
   return bracketed(segment?.references.get('origin') ?? segment?.references.get('external_origin'), roles);
 }
 
+/** Volumes below a volume whose modules count: an image, and what integrity or a cache puts below that. */
+const MODULE_DEPTH = 3;
+
 /** Kernel modules that a volume and the images that it is made of need, sorted. */
 function modulesOf(volume: LogicalVolume, roles: GroupRoles): string {
   const modules = new Set<string>();
   const seen = new Set<string>();
-  const queue: LogicalVolume[] = [volume];
-  for (const next of queue) {
+  const queue: { next: LogicalVolume; depth: number }[] = [{ next: volume, depth: 0 }];
+  for (const { next, depth } of queue) {
     if (seen.has(next.name)) continue;
     seen.add(next.name);
     if (roles.snapshotSegment(next.name) !== undefined || roles.snapshotStores(next.name).length > 0) {
@@ -189,7 +192,11 @@ function modulesOf(volume: LogicalVolume, roles: GroupRoles): string {
     }
     for (const { type, areas } of next.segments) {
       for (const module of modulesOfType(type)) modules.add(module);
-      queue.push(...areas.flatMap(({ name }) => roles.volume(name) ?? []));
+      if (depth >= MODULE_DEPTH) continue;
+      for (const { name } of areas) {
+        const image = roles.volume(name);
+        if (image !== undefined) queue.push({ next: image, depth: depth + 1 });
+      }
     }
   }
   return [...modules].toSorted().join(',');

@@ -1,6 +1,7 @@
 import type { BlockDevice } from '../../block/device.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { type PvLabel, readLabel } from './label.ts';
+import { isMdMember } from './md-member.ts';
 import { type MetadataArea, readMetadataArea, readMetadataText } from './metadata-area.ts';
 import type { GroupPhysicalVolume, VolumeGroup } from './model.ts';
 import { parseVolumeGroup } from './parse.ts';
@@ -104,6 +105,10 @@ function findPhysicalVolumes(
       continue;
     }
     if (label === null) continue;
+    if (isMdMember(device)) {
+      warn(`${name} is a member of an md array; the physical volume on it is the array's and is left out`);
+      continue;
+    }
     const other = found.get(label.uuid);
     if (other === undefined) {
       found.set(label.uuid, { name, device, label, metadataAreas: readAreas(name, device, label, warn) });

@@ -25,7 +25,7 @@ const CowException = layout('dm_snapshot disk_exception', 16, 'le', {
 
 /** `SnAp` */
 const MAGIC = 0x70416e53;
-/** Exceptions that are kept in memory, 16 bytes each and what a Map adds. */
+/** Exceptions that are read and kept in memory. */
 const MAX_EXCEPTIONS = 4 * 1024 * 1024;
 
 /** A snapshot: the device, and what lvs(8) shows of its store. */
@@ -103,6 +103,7 @@ function readExceptions(
   const area = new Uint8Array(chunkSize);
   const entry = CowException.view(area, 0);
   let next = 2;
+  let count = 0;
   for (let at = 1; at < chunks; at += perArea + 1) {
     store.readAt(at * chunkSize, area);
     for (let i = 0; i < perArea; i++) {
@@ -119,7 +120,7 @@ function readExceptions(
           },
         );
       }
-      if (exceptions.size >= MAX_EXCEPTIONS) {
+      if (++count > MAX_EXCEPTIONS) {
         throw new UnsupportedError(`${name}: the snapshot has more than ${MAX_EXCEPTIONS} changed chunks`, {
           device: name,
         });

@@ -86,56 +86,49 @@ export class ThinPool {
     return { block: first, length };
   }
 
-  #volumeDevice(root: number, size: number, origin: BlockDevice | undefined, name: string): BlockDevice {
+  /** The runs of a range of a volume, in order: place in the pool in bytes (-1 if none), offset and bytes. */
+  *#runs(
+    root: number,
+    offset: number,
+    length: number,
+  ): Generator<{ place: number; at: number; count: number }> {
     const { blockSize } = this.header;
-    /** Visit the runs of a range: place in the pool (-1 if none), offset in the volume, bytes. */
-    const each = (
-      offset: number,
-      length: number,
-      visit: (place: number, at: number, count: number) => void,
-    ): void => {
-      const end = offset + length;
-      for (let at = offset; at < end;) {
-        const within = at % blockSize;
-        const block = (at - within) / blockSize;
-        const run = this.#run(root, block, Math.ceil((end - at + within) / blockSize));
-        const count = Math.min(end - at, run.length * blockSize - within);
-        visit(run.block < 0 ? -1 : run.block * blockSize + within, at, count);
-        at += count;
-      }
-    };
+    const end = offset + length;
+    for (let at = offset; at < end;) {
+      const within = at % blockSize;
+      const run = this.#run(root, (at - within) / blockSize, Math.ceil((end - at + within) / blockSize));
+      const count = Math.min(end - at, run.length * blockSize - within);
+      yield { place: run.block < 0 ? -1 : run.block * blockSize + within, at, count };
+      at += count;
+    }
+  }
+
+  #volumeDevice(root: number, size: number, origin: BlockDevice | undefined, name: string): BlockDevice {
     const data = this.#data;
+    const runs = (offset: number, length: number) => this.#runs(root, offset, length);
     return guard(
       {
         size,
         sectorSize: data.sectorSize,
         writable: false,
         readAt(offset, into) {
-          each(offset, into.length, (place, at, count) => {
+          for (const { place, at, count } of runs(offset, into.length)) {
             const part = into.subarray(at - offset, at - offset + count);
             if (place >= 0) {
               data.readAt(place, part);
-              return;
+              continue;
             }
             const below = Math.max(0, Math.min(count, (origin?.size ?? 0) - at));
             if (below > 0) origin?.readAt(at, part.subarray(0, below));
             part.fill(0, below);
-          });
+          }
         },
         writeAt() {},
         zero() {},
         discard() {},
         *extents(offset, length): Iterable<Extent> {
-          const pieces: Extent[] = [];
-          for (let at = offset; at < offset + length;) {
-            // A slice at a time, so that a volume of many TiB does not make one list.
-            const slice = Math.min(offset + length - at, blockSize * 4096);
-            each(at, slice, (place, start, count) => {
-              const kind = place >= 0 || origin !== undefined ? 'data' : 'hole';
-              pieces.push({ offset: start, length: count, kind });
-            });
-            yield* pieces.splice(0);
-            at += slice;
+          for (const { place, at, count } of runs(offset, length)) {
+            yield { offset: at, length: count, kind: place >= 0 || origin !== undefined ? 'data' : 'hole' };
           }
         },
         flush() {},
