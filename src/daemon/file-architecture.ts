@@ -1,8 +1,9 @@
-import { decompressor, detectCompression, type CompressionType } from '../compression/index.ts';
+import { detectCompression, type CompressionType } from '../compression/index.ts';
 import { latin1 } from '../bytes/text.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { elfArchitecture } from '../formats/elf.ts';
 import { peArchitecture } from '../formats/pe.ts';
+import { decompressChunks } from '../vfs/decompress.ts';
 import { initrdEntries } from '../vfs/cpio/initrd.ts';
 import { isCpioHeader } from '../vfs/cpio/reader.ts';
 import { S_IFMT, S_IFREG } from '../vfs/mode.ts';
@@ -65,19 +66,11 @@ function firstBytes(content: Content): Uint8Array {
 function firstDecompressed(context: ActionContext, content: Content, type: CompressionType): Uint8Array {
   const head = new Uint8Array(HEAD_BYTES);
   let used = 0;
-  const transform = decompressor(type);
-  for (const chunk of chunksOf(context, content)) {
-    for (const part of transform.push(chunk)) {
-      const taken = part.subarray(0, head.length - used);
-      head.set(taken, used);
-      used += taken.length;
-      if (used === head.length) return head;
-    }
-  }
-  for (const part of transform.end()) {
+  for (const part of decompressChunks(type, chunksOf(context, content))) {
     const taken = part.subarray(0, head.length - used);
     head.set(taken, used);
     used += taken.length;
+    if (used === head.length) break;
   }
   return head.subarray(0, used);
 }

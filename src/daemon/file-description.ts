@@ -1,6 +1,7 @@
-import { decompressor, detectCompression, type CompressionType } from '../compression/index.ts';
+import { detectCompression, type CompressionType } from '../compression/index.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { fileType, Sample, SAMPLE_BYTES } from '../formats/file-type/index.ts';
+import { decompressChunks } from '../vfs/decompress.ts';
 import { chunksOf, type Content } from './content.ts';
 import type { ActionContext } from './context.ts';
 
@@ -43,18 +44,12 @@ function sampleOf(content: Content): Sample {
 function insideOf(context: ActionContext, content: Content, type: CompressionType): string | undefined {
   const bytes = new Uint8Array(SAMPLE_BYTES);
   let used = 0;
-  const take = (part: Uint8Array): boolean => {
-    const taken = part.subarray(0, bytes.length - used);
-    bytes.set(taken, used);
-    used += taken.length;
-    return used === bytes.length;
-  };
   try {
-    const transform = decompressor(type);
-    feed: {
-      for (const chunk of chunksOf(context, content))
-        for (const part of transform.push(chunk)) if (take(part)) break feed;
-      for (const part of transform.end()) if (take(part)) break feed;
+    for (const part of decompressChunks(type, chunksOf(context, content))) {
+      const taken = part.subarray(0, bytes.length - used);
+      bytes.set(taken, used);
+      used += taken.length;
+      if (used === bytes.length) break;
     }
   } catch (error) {
     if (!(error instanceof GuestfsError) || error.code === 'EINTR') throw error;

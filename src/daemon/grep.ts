@@ -1,6 +1,7 @@
-import { decompressor, detectCompression } from '../compression/index.ts';
+import { detectCompression } from '../compression/index.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { compileRegex, type RegexOptions } from '../formats/posix-regex/index.ts';
+import { decompressChunks } from '../vfs/decompress.ts';
 import { chunksOf, fileContent, type Content } from './content.ts';
 import type { ActionContext } from './context.ts';
 import { lineBlocksOf } from './lines.ts';
@@ -62,7 +63,5 @@ export function* decompressed(
     yield* chunks;
     return;
   }
-  const transform = decompressor(type);
-  for (const chunk of chunks) yield* transform.push(chunk);
-  yield* transform.end();
+  yield* decompressChunks(type, chunks);
 }

@@ -18,4 +18,9 @@ export class TransformSink implements ByteSink {
   end(): void {
     for (const part of this.#transform.end()) this.#sink.write(part);
   }
+
+  /** Let go of what the transform holds, whether it came to its end or not. */
+  close(): void {
+    this.#transform.close?.();
+  }
 }

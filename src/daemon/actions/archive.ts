@@ -33,8 +33,12 @@ function compressing(
     return;
   }
   const sink = new TransformSink(compressor(compressionType(type), level), out);
-  write(sink);
-  sink.end();
+  try {
+    write(sink);
+    sink.end();
+  } finally {
+    sink.close();
+  }
 }
 
 /** A directory, links followed. Throws ENOTDIR. */

@@ -1,5 +1,6 @@
-import { decompressor, detectCompression } from '../../compression/index.ts';
+import { detectCompression } from '../../compression/index.ts';
 import { CorruptError } from '../../errors/index.ts';
+import { decompressChunks } from '../decompress.ts';
 import { cpioEntries, isCpioHeader, type CpioEntry } from './reader.ts';
 import { ChunkReader } from './stream.ts';
 
@@ -30,7 +31,7 @@ function* entries(chunks: Iterable<Uint8Array>, nesting: number): Generator<Cpio
     }
     const type = nesting < MAX_NESTING ? detectCompression(start) : undefined;
     if (type !== undefined) {
-      yield* entries(decompress(type, reader.rest()), nesting + 1);
+      yield* entries(decompressChunks(type, reader.rest()), nesting + 1);
       return;
     }
     // Boot loaders and signing tools put things of their own after the archives.
@@ -39,15 +40,6 @@ function* entries(chunks: Iterable<Uint8Array>, nesting: number): Generator<Cpio
       offset: 0,
     });
   }
-}
-
-function* decompress(
-  type: NonNullable<ReturnType<typeof detectCompression>>,
-  chunks: Iterable<Uint8Array>,
-): Generator<Uint8Array, void, void> {
-  const transform = decompressor(type);
-  for (const chunk of chunks) yield* transform.push(chunk);
-  yield* transform.end();
 }
 
 function skipZeroes(reader: ChunkReader): void {
