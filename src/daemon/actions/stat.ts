@@ -128,7 +128,8 @@ function isZero(context: ActionContext, content: Content): boolean {
 
 function statvfs({ platform }: ActionContext, path: string): Statvfs {
   const answer = platform.files.statvfs(platform.files.resolve(path));
-  return { ...answer, fsid: BigInt(answer.fsid) };
+  // The API's field is signed.
+  return { ...answer, fsid: BigInt.asIntN(64, BigInt(answer.fsid)) };
 }
 
 /** What files are: stat(2), statvfs(3) and tests of type. */
