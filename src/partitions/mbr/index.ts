@@ -1,2 +1,2 @@
-export { isExtendedType, type MbrRecord, mbrRecords, TYPE_GPT_PROTECTIVE } from './layout.ts';
+export { mbrRecords, TYPE_GPT_PROTECTIVE } from './layout.ts';
 export { isMbr, readMbr, readMbrSector } from './reader.ts';

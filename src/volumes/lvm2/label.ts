@@ -36,11 +36,6 @@ export interface PvLabel {
 /** Sectors in which LVM looks for a label. */
 const LABEL_SCAN_SECTORS = 4;
 
-/** True where the first four sectors hold an LVM2 label's magic; says nothing of its health. */
-export function hasLabelMagic(head: Uint8Array): boolean {
-  return labelSector(head) !== undefined;
-}
-
 function labelSector(head: Uint8Array): number | undefined {
   for (let sector = 0; sector < LABEL_SCAN_SECTORS; sector++) {
     const at = sector * SECTOR;

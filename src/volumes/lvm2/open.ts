@@ -6,10 +6,11 @@ import { devicePath } from './names.ts';
 import { MAX_DEPTH } from './roles.ts';
 import { dashedUuid, type FoundVolumeGroup } from './scan.ts';
 import { readImageState } from './targets/raid-metadata.ts';
-import { chunkedDevice, stripedDevice } from './targets/chunked.ts';
+import { stripedDevice } from './targets/chunked.ts';
 import { concatDevice } from './targets/concat.ts';
 import { cowDevice } from './targets/cow.ts';
 import { isParityType, parityDevice } from './targets/parity.ts';
+import { raid10Device } from './targets/raid10.ts';
 import { errorDevice, zeroDevice } from './targets/virtual.ts';
 import { ThinPool } from './thin/pool.ts';
 
@@ -330,24 +331,8 @@ export class VolumeOpener {
     );
     const images = this.#images(context, share);
     const chunkSize = this.#checkStripeSize(context, share);
-    const place = (index: number) => {
-      for (let slot = index * 2; slot < index * 2 + 2; slot++) {
-        const device = images[slot % images.length];
-        if (device !== undefined) return { device, offset: Math.floor(slot / images.length) * chunkSize };
-      }
-      return undefined;
-    };
     this.#needPairs(context, images, share);
-    return chunkedDevice(
-      {
-        size: context.size,
-        chunkSize,
-        devices: images.filter((image) => image !== undefined),
-        writable: false,
-        place,
-      },
-      context.name,
-    );
+    return raid10Device(images, chunkSize, context.size, context.name);
   }
 
   /** Throws what a lost image lacks where its neighbour, which holds the same chunks, is lost too. */

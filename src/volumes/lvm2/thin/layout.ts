@@ -52,6 +52,7 @@ export const BtreeNode = layout('btree node_header', 32, 'le', {
   value_size: u32(24),
 });
 
+/** What the details tree says of a thin device. */
 export const ThinDeviceDetails = layout('disk_device_details', 24, 'le', {
   mapped_blocks: u64(0),
   transaction_id: u64(8),
