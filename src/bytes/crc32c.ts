@@ -47,8 +47,3 @@ export function crc32cRaw(crc: number, bytes: Uint8Array, start = 0, end = bytes
   for (; i < end; i++) c = (c >>> 8) ^ t[(c ^ bytes[i]!) & 0xff]!;
   return c >>> 0;
 }
-
-/** CRC-32C as protocols give it: register starts as ones and is inverted at the end. */
-export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  return ~crc32cRaw(0xffffffff, bytes, start, end) >>> 0;
-}

@@ -30,11 +30,6 @@ function parse(text: string, order: readonly number[]): Uint8Array | undefined {
   return bytes;
 }
 
-/** The 16 bytes of a UUID in network order; undefined where `text` is none. */
-export function parseUuid(text: string): Uint8Array | undefined {
-  return parse(text, STRAIGHT);
-}
-
 /** The 16 bytes of a GUID as GPT stores it; undefined where `text` is none. */
 export function parseGuid(text: string): Uint8Array | undefined {
   return parse(text, MIXED);

@@ -4,11 +4,6 @@ export function roundUp(value: number, unit: number): number {
   return rest === 0 ? value : value + unit - rest;
 }
 
-/** `value` rounded down to a multiple of `unit`. */
-export function roundDown(value: number, unit: number): number {
-  return value - (value % unit);
-}
-
 /** Quotient rounded up. */
 export function divideUp(value: number, unit: number): number {
   return Math.ceil(value / unit);

@@ -1,7 +1,5 @@
 /** The handle: class Guestfs and what goes with it. */
-export { GuestfsError, CorruptError, UnsupportedError, type ErrorCode } from '../errors/index.ts';
 export type { EventName } from '../actions/events.ts';
-export { actionNames } from '../actions/table.ts';
 export type {
   AddDriveExtras,
   CallOptions,

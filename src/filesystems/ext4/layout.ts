@@ -125,6 +125,7 @@ export const SuperBlock = layout('ext4_super_block', 1024, 'le', {
   s_orphan_file_inum: u32(0x280),
   s_checksum: u32(0x3fc),
 });
+/** A superblock in place. */
 export type SuperBlockView = ViewOf<typeof SuperBlock>;
 
 /** Offset of `s_checksum`, the end of what it covers. */

@@ -43,7 +43,7 @@ export function findOrphans(
     if (geometry.compat & COMPAT_ORPHAN_FILE && geometry.roCompat & RO_COMPAT_ORPHAN_PRESENT) {
       inFile(geometry, inodes, blocks, mapper, numbers);
     }
-    for (const number of numbers) process(geometry, inodes, blocks, mapper, number, orphans);
+    for (const number of numbers) settle(geometry, inodes, blocks, mapper, number, orphans);
   } catch (error) {
     // Linux reports a bad orphan and mounts all the same.
     if (!(error instanceof CorruptError)) throw error;
@@ -104,7 +104,7 @@ function inFile(
   }
 }
 
-function process(
+function settle(
   geometry: Geometry,
   inodes: InodeTable,
   blocks: BlockCache,

@@ -34,6 +34,7 @@ export function metadataBlocks(geometry: Geometry): number {
   return blocks;
 }
 
+/** Blocks that the inode table of a group takes. */
 export function tableBlocks(geometry: Geometry): number {
   return divideUp(geometry.inodesPerGroup * geometry.inodeSize, geometry.blockSize);
 }

@@ -13,11 +13,12 @@ const PREFIXES: Record<number, string> = {
   10: 'gnu.',
 };
 
+/** Name index of the access ACL, which is stored in a form of its own. */
 export const INDEX_ACL_ACCESS = 2;
+/** Name index of the default ACL of a directory. */
 export const INDEX_ACL_DEFAULT = 3;
 /** Attributes that the driver keeps for itself: inline data, encryption contexts, verity descriptors. */
 export const INDEX_SYSTEM = 7;
-export const INDEX_ENCRYPTION = 9;
 
 /** One entry of an attribute table, with the value still where it is. */
 export interface XattrEntry {

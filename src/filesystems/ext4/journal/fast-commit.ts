@@ -10,7 +10,7 @@ import type { JournalGeometry, JournalLog } from './log.ts';
 export const TAG_ADD_RANGE = 1;
 export const TAG_DEL_RANGE = 2;
 export const TAG_CREAT = 3;
-export const TAG_LINK = 4;
+const TAG_LINK = 4;
 export const TAG_UNLINK = 5;
 export const TAG_INODE = 6;
 const TAG_PAD = 7;
