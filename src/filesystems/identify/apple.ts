@@ -1,12 +1,13 @@
-import { layout, bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
+import { bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
 import { uuidText } from '../../bytes/guid.ts';
 import { md5 } from './md5.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, isZero, setText, setUuid, utf16Text } from './text.ts';
 import type { Window } from './window.ts';
+import { structure } from './structure.ts';
 
 /** Source: Inside Macintosh: Files, and Apple Technical Note TN1150. */
-const MasterDirectoryBlock = layout('HFS MDB', 130, 'be', {
+const MasterDirectoryBlock = structure('HFS MDB', 130, 'be', {
   drAlBlkSiz: u32(20),
   drAlBlSt: u16(28),
   drVNLength: u8(36),
@@ -16,7 +17,7 @@ const MasterDirectoryBlock = layout('HFS MDB', 130, 'be', {
   drEmbedExtent_start: u16(126),
   drEmbedExtent_count: u16(128),
 });
-const VolumeHeader = layout('HFSPlusVolumeHeader', 512, 'be', {
+const VolumeHeader = structure('HFSPlusVolumeHeader', 512, 'be', {
   blockSize: u32(40),
   finderInfo_id: raw(104, 8),
   catalogFile_extents: raw(288, 64),
@@ -57,7 +58,7 @@ export const hfs: Signature = {
 };
 
 const NODE_DESCRIPTOR = 14;
-const BTreeHeader = layout('BTHeaderRec', 106, 'be', {
+const BTreeHeader = structure('BTHeaderRec', 106, 'be', {
   leafRecords: u32(6),
   firstLeafNode: u32(10),
   nodeSize: u16(18),
@@ -132,7 +133,7 @@ export const hfsplus: Signature = {
   },
 };
 
-const NxSuperBlock = layout('nx_superblock', 88, 'le', {
+const NxSuperBlock = structure('nx_superblock', 88, 'le', {
   o_type: u16(24),
   o_subtype: u32(28),
   nx_block_size: u32(36),

@@ -1,8 +1,9 @@
-import { layout, raw, u16, u32 } from '../../bytes/layout.ts';
+import { raw, u16, u32 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText, setUuid } from './text.ts';
+import { structure } from './structure.ts';
 
-const GfsSuperBlock = layout('gfs2_sb', 272, 'be', {
+const GfsSuperBlock = structure('gfs2_sb', 272, 'be', {
   sb_fs_format: u32(24),
   sb_multihost_format: u32(28),
   sb_bsize: u32(36),
@@ -50,7 +51,7 @@ export const gfs2: Signature = {
 };
 
 const OCFS_MINIMUM = 14000 * 1024;
-const Ocfs2SuperBlock = layout('ocfs2_super_block', 352, 'le', {
+const Ocfs2SuperBlock = structure('ocfs2_super_block', 352, 'le', {
   s_major_rev_level: u16(192),
   s_minor_rev_level: u16(194),
   s_blocksize_bits: u32(192 + 56),

@@ -1,10 +1,11 @@
-import { bits64, i32, layout, raw, u16 } from '../../bytes/layout.ts';
+import { bits64, i32, raw, u16 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText } from './text.ts';
 import { matches, type Window } from './window.ts';
+import { structure } from './structure.ts';
 
 /** LUKS1 On-Disk Format 1.2.3 and LUKS2 On-Disk Format 1.1.0: the fields that both have lie at the same place. */
-const LuksHeader = layout('luks_phdr', 512, 'be', {
+const LuksHeader = structure('luks_phdr', 512, 'be', {
   version: u16(6),
   label: raw(24, 48),
   uuid: raw(168, 40),
@@ -45,12 +46,12 @@ export const luks: Signature = {
   probe: probeLuks,
 };
 
-const Windows7Header = layout('bde_header_win7', 512, 'le', {
+const Windows7Header = structure('bde_header_win7', 512, 'le', {
   volume_serial: i32(67),
   fve_metadata_offset: bits64(176),
 });
-const ToGoHeader = layout('bde_header_togo', 512, 'le', { fve_metadata_offset: bits64(440) });
-const FveMetadata = layout('fve_metadata', 12, 'le', { signature: raw(0, 8), version: u16(10) });
+const ToGoHeader = structure('bde_header_togo', 512, 'le', { fve_metadata_offset: bits64(440) });
+const FveMetadata = structure('fve_metadata', 12, 'le', { signature: raw(0, 8), version: u16(10) });
 
 /** blkid prints the serial number as a signed number of 16 places. */
 function serialNumber(value: number): string {

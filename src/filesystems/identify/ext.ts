@@ -1,11 +1,12 @@
-import { layout, raw, u16, u32 } from '../../bytes/layout.ts';
+import { raw, u16, u32 } from '../../bytes/layout.ts';
 import { uuidText } from '../../bytes/guid.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText, setUuid } from './text.ts';
 import type { Window } from './window.ts';
+import { structure } from './structure.ts';
 
 /** Source: Documentation/filesystems/ext4/super.rst of the kernel. */
-const SuperBlock = layout('ext4_super_block', 1024, 'le', {
+const SuperBlock = structure('ext4_super_block', 1024, 'le', {
   s_log_block_size: u32(24),
   s_minor_rev_level: u16(62),
   s_rev_level: u32(76),

@@ -1,11 +1,12 @@
-import { layout, raw, u16, u32, u8 } from '../../bytes/layout.ts';
+import { raw, u16, u32, u8 } from '../../bytes/layout.ts';
 import { isPowerOfTwo } from '../../bytes/round.ts';
 import type { IdentifyOptions, Magic, Signature, Tags } from './signature.ts';
 import { fieldText, hex, setText } from './text.ts';
 import { matches, type Window } from './window.ts';
+import { structure } from './structure.ts';
 
 /** Source: Microsoft, FAT: General Overview of On-Disk Format 1.03. */
-const BootSector = layout('BPB', 512, 'le', {
+const BootSector = structure('BPB', 512, 'le', {
   BS_OEMName: raw(3, 8),
   BPB_BytsPerSec: u16(11),
   BPB_SecPerClus: u8(13),

@@ -1,7 +1,8 @@
-import { layout, bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
+import { bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText } from './text.ts';
 import { matches, type Window } from './window.ts';
+import { structure } from './structure.ts';
 
 /**
  * The RAID of disk controllers and their BIOSes. All of it lies in the last sectors of the disk; the layouts are
@@ -12,7 +13,7 @@ function lastSectors(window: Window, count: number, length: number): Uint8Array 
   return window.read((Math.floor(window.size / 512) - count) * 512, length);
 }
 
-const DdfHeader = layout('DDF_Header', 512, 'be', {
+const DdfHeader = structure('DDF_Header', 512, 'be', {
   Signature: u32(0),
   DDF_Header_GUID: raw(8, 24),
   DDF_rev: raw(32, 8),
@@ -62,7 +63,7 @@ export const lsi: Signature = {
   },
 };
 
-const ViaSuperBlock = layout('via_meta', 51, 'le', {
+const ViaSuperBlock = structure('via_meta', 51, 'le', {
   signature: u16(0),
   version_number: u8(2),
   checksum: u8(50),
@@ -83,7 +84,7 @@ export const via: Signature = {
   },
 };
 
-const SiliconMetadata = layout('silicon_metadata', 512, 'le', {
+const SiliconMetadata = structure('silicon_metadata', 512, 'le', {
   magic: u32(96),
   minor_ver: u16(264),
   major_ver: u16(266),
@@ -107,7 +108,7 @@ export const silicon: Signature = {
   },
 };
 
-const NvidiaMetadata = layout('nv_metadata', 18, 'le', { version: u16(16) });
+const NvidiaMetadata = structure('nv_metadata', 18, 'le', { version: u16(16) });
 
 /** NVIDIA: in the last sector but one. */
 export const nvidia: Signature = {
@@ -166,7 +167,7 @@ export const adaptec: Signature = {
   },
 };
 
-const JmicronMetadata = layout('jm_metadata', 128, 'le', {
+const JmicronMetadata = structure('jm_metadata', 128, 'le', {
   version_minor: u8(2),
   version_major: u8(3),
 });

@@ -1,7 +1,8 @@
-import { layout, raw, u16, u8 } from '../../bytes/layout.ts';
+import { raw, u16, u8 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText, utf16Text, wellFormed } from './text.ts';
 import { matches, type Window } from './window.ts';
+import { structure } from './structure.ts';
 
 const SECTOR = 2048;
 const FIRST = 16 * SECTOR;
@@ -9,7 +10,7 @@ const FIRST = 16 * SECTOR;
 const DESCRIPTORS = 16;
 
 /** Source: ECMA-119, 8.4 and 8.5. */
-const VolumeDescriptor = layout('iso9660 volume descriptor', SECTOR, 'le', {
+const VolumeDescriptor = structure('iso9660 volume descriptor', SECTOR, 'le', {
   type: u8(0),
   system_id: raw(8, 32),
   volume_id: raw(40, 32),

@@ -1,8 +1,9 @@
-import { layout, bits64, raw, u32 } from '../../bytes/layout.ts';
+import { bits64, raw, u32 } from '../../bytes/layout.ts';
 import { uuidText } from '../../bytes/guid.ts';
 import type { IdentifyOptions, Signature, Tags } from './signature.ts';
 import { fieldText, setText } from './text.ts';
 import type { Window } from './window.ts';
+import { structure } from './structure.ts';
 
 /** Source: md(4) and the kernel's include/uapi/linux/raid/md_p.h. */
 const MAGIC = 0xa92b4efc;
@@ -18,10 +19,10 @@ const fields090 = {
   set_uuid2: u32(56),
   set_uuid3: u32(60),
 };
-const SuperBlock090 = layout('mdp_super_t', 64, 'le', fields090);
-const SuperBlock090BigEndian = layout('mdp_super_t', 64, 'be', fields090);
+const SuperBlock090 = structure('mdp_super_t', 64, 'le', fields090);
+const SuperBlock090BigEndian = structure('mdp_super_t', 64, 'be', fields090);
 
-const SuperBlock1 = layout('mdp_superblock_1', 256, 'le', {
+const SuperBlock1 = structure('mdp_superblock_1', 256, 'le', {
   magic: u32(0),
   major_version: u32(4),
   set_uuid: raw(16, 16),

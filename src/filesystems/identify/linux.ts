@@ -1,10 +1,11 @@
 import { crc32Raw } from '../../bytes/crc32.ts';
-import { layout, bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
+import { bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText, setUuid, utf16Text } from './text.ts';
 import type { Window } from './window.ts';
+import { structure } from './structure.ts';
 
-const BtrfsSuperBlock = layout('btrfs_super_block', 4096, 'le', {
+const BtrfsSuperBlock = structure('btrfs_super_block', 4096, 'le', {
   csum: u32(0),
   fsid: raw(32, 16),
   sectorsize: u32(144),
@@ -31,7 +32,7 @@ export const btrfs: Signature = {
   },
 };
 
-const F2fsSuperBlock = layout('f2fs_super_block', 3072, 'le', {
+const F2fsSuperBlock = structure('f2fs_super_block', 3072, 'le', {
   major_ver: u16(4),
   minor_ver: u16(6),
   log_blocksize: u32(16),
@@ -59,7 +60,7 @@ export const f2fs: Signature = {
   },
 };
 
-const NilfsSuperBlock = layout('nilfs_super_block', 1024, 'le', {
+const NilfsSuperBlock = structure('nilfs_super_block', 1024, 'le', {
   s_rev_level: u32(0),
   s_magic: u16(6),
   s_bytes: u16(8),
@@ -109,7 +110,7 @@ export const nilfs2: Signature = {
   },
 };
 
-const ReiserSuperBlock = layout('reiserfs_super_block', 204, 'le', {
+const ReiserSuperBlock = structure('reiserfs_super_block', 204, 'le', {
   s_block_count: u32(0),
   s_orig_journal_block: u32(12),
   s_blocksize: u16(44),
@@ -151,7 +152,7 @@ export const reiserfs: Signature = {
   },
 };
 
-const Reiser4Master = layout('reiser4_master_sb', 60, 'le', {
+const Reiser4Master = structure('reiser4_master_sb', 60, 'le', {
   blocksize_high: u8(19),
   uuid: raw(20, 16),
   label: raw(36, 16),
@@ -174,7 +175,7 @@ export const reiser4: Signature = {
   },
 };
 
-const JfsSuperBlock = layout('jfs_superblock', 184, 'le', {
+const JfsSuperBlock = structure('jfs_superblock', 184, 'le', {
   s_bsize: u32(16),
   s_l2bsize: u16(20),
   s_l2bfactor: u16(22),
@@ -202,7 +203,7 @@ export const jfs: Signature = {
   },
 };
 
-const ZonefsSuper = layout('zonefs_super', 4096, 'le', {
+const ZonefsSuper = structure('zonefs_super', 4096, 'le', {
   s_crc: u32(4),
   s_label: raw(8, 32),
   s_uuid: raw(40, 16),
@@ -225,7 +226,7 @@ export const zonefs: Signature = {
   },
 };
 
-const BcachefsSuperBlock = layout('bch_sb', 128, 'le', {
+const BcachefsSuperBlock = structure('bch_sb', 128, 'le', {
   user_uuid: raw(56, 16),
   label: raw(72, 32),
   block_size: u16(120),
@@ -248,7 +249,7 @@ export const bcachefs: Signature = {
   },
 };
 
-const ErofsSuperBlock = layout('erofs_super_block', 128, 'le', {
+const ErofsSuperBlock = structure('erofs_super_block', 128, 'le', {
   checksum: u32(4),
   feature_compat: u32(8),
   blkszbits: u8(12),
@@ -274,8 +275,8 @@ export const erofs: Signature = {
 };
 
 const squashfsFields = { s_major: u16(28), s_minor: u16(30) };
-const SquashfsSuperBlock = layout('squashfs_super_block', 32, 'le', squashfsFields);
-const SquashfsSuperBlockBigEndian = layout('squashfs_super_block', 32, 'be', squashfsFields);
+const SquashfsSuperBlock = structure('squashfs_super_block', 32, 'le', squashfsFields);
+const SquashfsSuperBlockBigEndian = structure('squashfs_super_block', 32, 'be', squashfsFields);
 const SQUASHFS_MAGIC = { at: 0, bytes: 'hsqs' };
 
 /** Squashfs as the kernel reads it: version 4, little-endian. */

@@ -1,5 +1,6 @@
-import { layout, u16, u32 } from '../../bytes/layout.ts';
+import { u16, u32 } from '../../bytes/layout.ts';
 import type { Signature } from './signature.ts';
+import { structure } from './structure.ts';
 
 /** Source: include/uapi/linux/minix_fs.h. */
 const fields = {
@@ -22,10 +23,10 @@ const fields3 = {
   s_blocksize: u16(28),
 };
 const SIZE = 32;
-const SuperBlock = layout('minix_super_block', SIZE, 'le', fields);
-const SuperBlockBigEndian = layout('minix_super_block', SIZE, 'be', fields);
-const SuperBlock3 = layout('minix3_super_block', SIZE, 'le', fields3);
-const SuperBlock3BigEndian = layout('minix3_super_block', SIZE, 'be', fields3);
+const SuperBlock = structure('minix_super_block', SIZE, 'le', fields);
+const SuperBlockBigEndian = structure('minix_super_block', SIZE, 'be', fields);
+const SuperBlock3 = structure('minix3_super_block', SIZE, 'le', fields3);
+const SuperBlock3BigEndian = structure('minix3_super_block', SIZE, 'be', fields3);
 
 /** Valid, and with errors: the only states that are written. */
 const STATES = 0x3;

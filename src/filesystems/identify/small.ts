@@ -1,8 +1,9 @@
-import { i32, layout, raw, u16 } from '../../bytes/layout.ts';
+import { i32, raw, u16 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText, setUuid } from './text.ts';
+import { structure } from './structure.ts';
 
-const CramfsSuper = layout('cramfs_super', 76, 'le', { name: raw(48, 16) });
+const CramfsSuper = structure('cramfs_super', 76, 'le', { name: raw(48, 16) });
 
 /** Cramfs of either byte order. Its checksum covers the whole image and is not looked at. */
 export const cramfs: Signature = {
@@ -41,7 +42,7 @@ export const bfs: Signature = {
   magics: [{ at: 0, bytes: '\xce\xfa\xad\x1b' }],
 };
 
-const UbifsSuperBlock = layout('ubifs_sb_node', 4096, 'le', {
+const UbifsSuperBlock = structure('ubifs_sb_node', 4096, 'le', {
   fmt_version: i32(80),
   uuid: raw(108, 16),
   ro_compat_version: i32(124),
@@ -63,7 +64,7 @@ export const ubifs: Signature = {
   },
 };
 
-const NssSuperBlock = layout('nss_sb', 364, 'le', { major: u16(8), minor: u16(10), uuid: raw(348, 16) });
+const NssSuperBlock = structure('nss_sb', 364, 'le', { major: u16(8), minor: u16(10), uuid: raw(348, 16) });
 
 /** NSS of Novell. */
 export const nss: Signature = {

@@ -1,7 +1,8 @@
-import { layout, raw, u32 } from '../../bytes/layout.ts';
+import { raw, u32 } from '../../bytes/layout.ts';
 import type { Magic, Signature, Tags } from './signature.ts';
 import { fieldText, setText, setUuid } from './text.ts';
 import type { Window } from './window.ts';
+import { structure } from './structure.ts';
 
 /** Page sizes of the machines that Linux runs on: the magic ends the first page. */
 const PAGE_SIZES = [4096, 8192, 16384, 32768, 65536];
@@ -21,8 +22,8 @@ const fields = {
   padding32: u32(44 + 32 * 4),
   padding33: u32(44 + 33 * 4),
 };
-const SwapHeader = layout('swap_header', 512, 'le', fields);
-const SwapHeaderBigEndian = layout('swap_header', 512, 'be', fields);
+const SwapHeader = structure('swap_header', 512, 'le', fields);
+const SwapHeaderBigEndian = structure('swap_header', 512, 'be', fields);
 
 /** Label and UUID of the header; null where the header is none. */
 function headerTags(window: Window, version: string): Tags | null {

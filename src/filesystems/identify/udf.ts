@@ -1,7 +1,8 @@
-import { layout, raw, u16, u32 } from '../../bytes/layout.ts';
+import { raw, u16, u32 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText, utf16Text } from './text.ts';
 import { matches, type Window } from './window.ts';
+import { structure } from './structure.ts';
 
 const SECTOR = 2048;
 const FIRST = 16 * SECTOR;
@@ -13,26 +14,26 @@ const TAG_LOGICAL_VOLUME = 6;
 const TAG_TERMINATING = 8;
 const TAG_INTEGRITY = 9;
 
-const DescriptorTag = layout('tag', 16, 'le', { TagIdentifier: u16(0), TagLocation: u32(12) });
-const Anchor = layout('AnchorVolumeDescriptorPointer', 32, 'le', {
+const DescriptorTag = structure('tag', 16, 'le', { TagIdentifier: u16(0), TagLocation: u32(12) });
+const Anchor = structure('AnchorVolumeDescriptorPointer', 32, 'le', {
   MainVolumeDescriptorSequenceExtent_length: u32(16),
   MainVolumeDescriptorSequenceExtent_location: u32(20),
 });
-const PrimaryVolume = layout('PrimaryVolumeDescriptor', 440, 'le', {
+const PrimaryVolume = structure('PrimaryVolumeDescriptor', 440, 'le', {
   VolumeIdentifier: raw(24, 32),
   VolumeSetIdentifier: raw(72, 128),
   DescriptorCharacterSet: raw(200, 64),
   ApplicationIdentifier: raw(344 + 1, 23),
   ImplementationIdentifier: raw(388 + 1, 23),
 });
-const LogicalVolume = layout('LogicalVolumeDescriptor', 440, 'le', {
+const LogicalVolume = structure('LogicalVolumeDescriptor', 440, 'le', {
   DescriptorCharacterSet: raw(20, 64),
   LogicalVolumeIdentifier: raw(84, 128),
   DomainIdentifier_revision: u16(216 + 24),
   IntegritySequenceExtent_length: u32(432),
   IntegritySequenceExtent_location: u32(436),
 });
-const Integrity = layout('LogicalVolumeIntegrityDescriptor', 80, 'le', {
+const Integrity = structure('LogicalVolumeIntegrityDescriptor', 80, 'le', {
   NumberOfPartitions: u32(72),
   LengthOfImplementationUse: u32(76),
 });

@@ -1,6 +1,7 @@
-import { layout, raw, u32 } from '../../bytes/layout.ts';
+import { raw, u32 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, hex, setText } from './text.ts';
+import { structure } from './structure.ts';
 
 const ufsFields = {
   fs_fsize: u32(52),
@@ -9,8 +10,8 @@ const ufsFields = {
   fs_volname: raw(680, 32),
   fs_magic: u32(1372),
 };
-const UfsSuperBlock = layout('fs', 1376, 'le', ufsFields);
-const UfsSuperBlockBigEndian = layout('fs', 1376, 'be', ufsFields);
+const UfsSuperBlock = structure('fs', 1376, 'le', ufsFields);
+const UfsSuperBlockBigEndian = structure('fs', 1376, 'be', ufsFields);
 const UFS2_MAGIC = 0x19540119;
 /** UFS1, UFS2, and HP-UX with features or long file names. */
 const UFS_MAGICS = [0x00011954, UFS2_MAGIC, 0x00195612, 0x00095014];
@@ -42,8 +43,8 @@ export const ufs: Signature = {
 };
 
 const vxfsFields = { vs_version: u32(4), vs_bsize: u32(32) };
-const VxfsSuperBlock = layout('vxfs_sb', 128, 'le', vxfsFields);
-const VxfsSuperBlockBigEndian = layout('vxfs_sb', 128, 'be', vxfsFields);
+const VxfsSuperBlock = structure('vxfs_sb', 128, 'le', vxfsFields);
+const VxfsSuperBlockBigEndian = structure('vxfs_sb', 128, 'be', vxfsFields);
 
 /** VxFS of Veritas. */
 export const vxfs: Signature = {

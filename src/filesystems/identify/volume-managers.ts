@@ -1,11 +1,12 @@
 import { crc32Raw } from '../../bytes/crc32.ts';
 import { crc32cRaw } from '../../bytes/crc32c.ts';
-import { layout, bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
+import { bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, hex, setText, setUuid } from './text.ts';
 import { matches } from './window.ts';
+import { structure } from './structure.ts';
 
-const LvmLabel = layout('label_header', 512, 'le', {
+const LvmLabel = structure('label_header', 512, 'le', {
   id: raw(0, 8),
   sector_xl: bits64(8),
   crc_xl: u32(16),
@@ -39,7 +40,7 @@ export const lvm2: Signature = {
   },
 };
 
-const Lvm1Disk = layout('pv_disk', 172, 'le', { version: u16(2), pv_uuid: raw(44, 128) });
+const Lvm1Disk = structure('pv_disk', 172, 'le', { version: u16(2), pv_uuid: raw(44, 128) });
 
 /** An LVM1 physical volume. */
 export const lvm1: Signature = {
@@ -62,7 +63,7 @@ export const snapshotStore: Signature = {
   magics: [{ at: 0, bytes: 'SnAp' }],
 };
 
-const VeritySuperBlock = layout('verity_sb', 512, 'le', { version: u32(8), uuid: raw(16, 16) });
+const VeritySuperBlock = structure('verity_sb', 512, 'le', { version: u32(8), uuid: raw(16, 16) });
 
 /** The hash tree of dm-verity. */
 export const verity: Signature = {
@@ -90,7 +91,7 @@ export const integrity: Signature = {
   },
 };
 
-const VmfsVolume = layout('vmfs_volume', 146, 'le', { magic: u32(0), ver: u32(4), uuid: raw(130, 16) });
+const VmfsVolume = structure('vmfs_volume', 146, 'le', { magic: u32(0), ver: u32(4), uuid: raw(130, 16) });
 
 /** VMware's UUIDs: the first three groups are little-endian numbers. */
 function vmfsUuid(bytes: Uint8Array): string {
@@ -112,7 +113,7 @@ export const vmfsVolume: Signature = {
   },
 };
 
-const VmfsInfo = layout('vmfs_fs_info', 157, 'le', {
+const VmfsInfo = structure('vmfs_fs_info', 157, 'le', {
   volume_version: u32(4),
   version: u8(8),
   uuid: raw(9, 16),
@@ -135,7 +136,7 @@ export const vmfs: Signature = {
   },
 };
 
-const UbiHeader = layout('ubi_ec_hdr', 64, 'be', { version: u8(4), image_seq: u32(24) });
+const UbiHeader = structure('ubi_ec_hdr', 64, 'be', { version: u8(4), image_seq: u32(24) });
 
 /** UBI on flash memory: the header of its first erase block. */
 export const ubi: Signature = {
@@ -149,7 +150,7 @@ export const ubi: Signature = {
   },
 };
 
-const VdoSuperBlock = layout('vdo_geometry_block', 56, 'le', { uuid: raw(40, 16) });
+const VdoSuperBlock = structure('vdo_geometry_block', 56, 'le', { uuid: raw(40, 16) });
 
 /** A deduplicated volume of VDO. */
 export const vdo: Signature = {
@@ -164,7 +165,7 @@ export const vdo: Signature = {
 };
 
 const STRATIS_MAGIC = '!Stra0tis\x86\xff\x02^\x41rh';
-const StratisSigblock = layout('stratis_sigblock', 512, 'le', {
+const StratisSigblock = structure('stratis_sigblock', 512, 'le', {
   crc32: u32(0),
   sectors: bits64(20),
   pool_uuid: raw(32, 32),
@@ -208,7 +209,7 @@ export const stratis: Signature = {
   },
 };
 
-const BcacheSuperBlock = layout('cache_sb', 4096, 'le', {
+const BcacheSuperBlock = structure('cache_sb', 4096, 'le', {
   offset: bits64(8),
   uuid: raw(40, 16),
 });
@@ -235,7 +236,7 @@ export const ceph: Signature = {
   magics: [{ at: 0, bytes: 'bluestore block device' }],
 };
 
-const DrbdMetadata = layout('meta_data_on_disk', 104, 'be', {
+const DrbdMetadata = structure('meta_data_on_disk', 104, 'be', {
   device_uuid_8: bits64(40),
   device_uuid_9: bits64(48),
   magic: u32(60),
@@ -260,7 +261,7 @@ export const drbd: Signature = {
   },
 };
 
-const ProxyLog = layout('drbdproxy_datalog', 32, 'le', { version: bits64(8), uuid: raw(16, 16) });
+const ProxyLog = structure('drbdproxy_datalog', 32, 'le', { version: bits64(8), uuid: raw(16, 16) });
 
 /** The log of DRBD Proxy. */
 export const drbdProxy: Signature = {

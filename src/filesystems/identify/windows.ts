@@ -1,10 +1,11 @@
-import { layout, bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
+import { bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
 import { isPowerOfTwo } from '../../bytes/round.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, hex, setText, utf16Text } from './text.ts';
 import { matches, type Window } from './window.ts';
+import { structure } from './structure.ts';
 
-const NtfsBoot = layout('ntfs_boot_sector', 512, 'le', {
+const NtfsBoot = structure('ntfs_boot_sector', 512, 'le', {
   bytes_per_sector: u16(11),
   sectors_per_cluster: u8(13),
   reserved_sectors: u16(14),
@@ -20,7 +21,7 @@ const NtfsBoot = layout('ntfs_boot_sector', 512, 'le', {
   volume_serial_number: bits64(72),
 });
 
-const MftRecord = layout('FILE record', 48, 'le', { attrs_offset: u16(20), bytes_allocated: u32(28) });
+const MftRecord = structure('FILE record', 48, 'le', { attrs_offset: u16(20), bytes_allocated: u32(28) });
 
 /** Label out of $VOLUME_NAME of the $Volume record, the fourth of the master file table. */
 function ntfsLabel(record: Uint8Array): string {
@@ -107,7 +108,7 @@ export const refs: Signature = {
 };
 
 /** Source: Microsoft, exFAT File System Specification. */
-const ExfatBoot = layout('exFAT boot sector', 512, 'le', {
+const ExfatBoot = structure('exFAT boot sector', 512, 'le', {
   FatOffset: u32(80),
   FatLength: u32(84),
   ClusterHeapOffset: u32(88),
@@ -160,7 +161,7 @@ export const exfat: Signature = {
   },
 };
 
-const HpfsSuperBlock = layout('hpfs_super_block', 12, 'le', { version: u8(8) });
+const HpfsSuperBlock = structure('hpfs_super_block', 12, 'le', { version: u8(8) });
 
 /** OS/2's HPFS: super block and spare block, label and serial number in the boot block. */
 export const hpfs: Signature = {

@@ -1,11 +1,12 @@
-import { layout, bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
+import { bits64, raw, u16, u32, u8 } from '../../bytes/layout.ts';
 import { uuidText } from '../../bytes/guid.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText, setUuid } from './text.ts';
 import { matches, type Window } from './window.ts';
+import { structure } from './structure.ts';
 
 /** Source: XFS Algorithms & Data Structures, 3rd edition. */
-const SuperBlock = layout('xfs_sb', 264, 'be', {
+const SuperBlock = structure('xfs_sb', 264, 'be', {
   sb_blocksize: u32(4),
   sb_dblocks: bits64(8),
   sb_rextents: bits64(24),
@@ -72,7 +73,7 @@ export const exfs: Signature = {
   probe,
 };
 
-const LogRecord = layout('xlog_rec_header', 512, 'be', {
+const LogRecord = structure('xlog_rec_header', 512, 'be', {
   h_version: u32(8),
   h_len: u32(12),
   h_fmt: u32(300),
