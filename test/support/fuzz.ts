@@ -32,6 +32,11 @@ const INTERESTING = [
   0, 1, 2, 7, 8, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff,
 ];
 
+/** `npm run fuzz` sets these: how many times the rounds of the tests, and by how much their seeds are moved. */
+function longerRun(): { factor: number; shift: number } {
+  return { factor: Number(process.env['FUZZ_FACTOR'] ?? 1), shift: Number(process.env['FUZZ_SEED'] ?? 0) };
+}
+
 /**
  * Mutate, read, and let only GuestfsErrors pass. Anything else is thrown again with the round's number, which the same
  * seed gives again. Returns how many rounds ended in an error.
@@ -39,9 +44,10 @@ const INTERESTING = [
 export function fuzz(plan: FuzzPlan): number {
   const { image, regions = [[0, image.length]] as const, mutations = 4 } = plan;
   let refused = 0;
-  for (let round = 0; round < plan.rounds; round++) {
-    const next = random(plan.seed + round);
-    const copy = image.slice();
+  const { factor, shift } = longerRun();
+  for (let round = 0; round < plan.rounds * factor; round++) {
+    const next = random(plan.seed + shift + round);
+    const copy = new Uint8Array(image);
     const count = 1 + Math.floor(next() * mutations);
     for (let i = 0; i < count; i++) mutate(copy, regions, next);
     plan.fixup?.(copy);
@@ -49,7 +55,7 @@ export function fuzz(plan: FuzzPlan): number {
       plan.read(copy);
     } catch (error) {
       if (!(error instanceof GuestfsError)) {
-        throw new Error(`seed ${plan.seed}, round ${round}: ${String(error)}`, { cause: error });
+        throw new Error(`seed ${plan.seed + shift}, round ${round}: ${String(error)}`, { cause: error });
       }
       refused++;
     }

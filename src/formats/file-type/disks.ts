@@ -201,7 +201,7 @@ function ntfs(sample: Sample): string {
   text += `, sectors ${sample.u64(40)}, $MFT start cluster ${sample.u64(48)}, $MFTMirror start cluster ${sample.u64(56)}`;
   const record = sample.u8(64);
   text += record > 127 ? `, bytes/RecordSegment 2^(-1*${record})` : `, clusters/RecordSegment ${record}`;
-  const serial = sample.u32(76).toString(16).padStart(8, '0') + sample.u32(72).toString(16).padStart(8, '0');
+  const serial = (BigInt(sample.u32(76)) * 0x100000000n + BigInt(sample.u32(72))).toString(16);
   return `${text}, clusters/index block ${sample.u8(68)}, serial number 0${serial}`;
 }
 
