@@ -48,6 +48,8 @@ export interface LvmCapability {
   logicalVolumeUuids(volumeGroup: string): string[];
   /** `/dev/VG/LV` of a name or an alias of it (`/dev/mapper/VG-LV`, `/dev/dm-N`); undefined where it is no LV's. */
   canonicalName(name: string): string | undefined;
+  /** Names below /dev/mapper of active devices that are no logical volumes of their own, sorted: `VG-LV-real`, ... */
+  hiddenMapperNames(): string[];
   /** The volume group's metadata as vgcfgbackup(8) would write it. Throws ENOENT. */
   metadata(volumeGroup: string): Uint8Array;
   /** Look at all devices again; then activate everything if asked to. */
