@@ -21,7 +21,8 @@ const HOLE_SIZE = 64 * 1024;
 const zeroes = Buffer.alloc(WRITE_SIZE);
 
 function isZero(bytes: Uint8Array, from: number, to: number): boolean {
-  return zeroes.compare(bytes, from, to, 0, to - from) === 0;
+  // Most pieces differ at once, which costs less to see here than a call does.
+  return bytes[from] === 0 && bytes[to - 1] === 0 && zeroes.compare(bytes, from, to, 0, to - from) === 0;
 }
 
 /** Gathers small writes into large ones and hands large ones through. */
