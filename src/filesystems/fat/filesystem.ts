@@ -18,7 +18,7 @@ import { ATTR_DIRECTORY, ATTR_READ_ONLY, ENTRY, Entry } from './layout.ts';
 import { folded } from './names.ts';
 import { parseOptions, type FatOptions } from './options.ts';
 import { FatTable } from './table.ts';
-import { fatTime } from './times.ts';
+import { fatSeconds } from './times.ts';
 
 /** As Linux numbers it; the entry of every other file is farther from the start of the device. */
 const ROOT_INODE = 1;
@@ -90,32 +90,43 @@ export class FatFileSystem implements FileSystem {
 
   stat(inode: number): Stat {
     if (inode === ROOT_INODE) return this.#rootStat();
-    const file = this.#file(inode);
+    const { isDirectory, size: fileSize } = this.#file(inode);
+    const place = isDirectory ? this.#place(inode) : null;
+    const size = isDirectory ? this.#placeSize(place) : fileSize;
+    const nlink = isDirectory ? this.#linkCount(inode, place) : 1;
     const { view, bytes, at } = this.#reader.get(inode);
-    const written = this.#time(view, at, Entry.DIR_WrtDate, view.getUint16(at + Entry.DIR_WrtTime, true), 0);
-    const accessed = this.#time(view, at, Entry.DIR_LstAccDate, 0, 0);
-    const created = this.#time(
-      view,
-      at,
-      Entry.DIR_CrtDate,
-      view.getUint16(at + Entry.DIR_CrtTime, true),
-      bytes[at + Entry.DIR_CrtTimeTenth]!,
+    const { timeOffset, uid, gid } = this.#options;
+    const written = fatSeconds(
+      view.getUint16(at + Entry.DIR_WrtDate, true),
+      view.getUint16(at + Entry.DIR_WrtTime, true),
+      timeOffset,
     );
-    const mode = this.#mode(bytes, at, file.isDirectory);
-    const place = file.isDirectory ? this.#place(inode) : null;
+    const hundredths = bytes[at + Entry.DIR_CrtTimeTenth]!;
+    const created = fatSeconds(
+      view.getUint16(at + Entry.DIR_CrtDate, true),
+      view.getUint16(at + Entry.DIR_CrtTime, true),
+      timeOffset,
+    );
+    // One literal: a spread costs more than all the rest.
     return {
-      ...this.#common(inode, file.isDirectory ? this.#placeSize(place) : file.size),
-      mode,
-      nlink: file.isDirectory ? this.#linkCount(inode, place) : 1,
-      atime: accessed.seconds,
+      inode,
+      mode: this.#mode(bytes, at, isDirectory),
+      nlink,
+      uid,
+      gid,
+      rdev: 0,
+      size,
+      blockSize: this.geometry.clusterSize,
+      blocks: this.#sectors(size),
+      atime: fatSeconds(view.getUint16(at + Entry.DIR_LstAccDate, true), 0, timeOffset),
       atimeNsec: 0,
-      mtime: written.seconds,
+      mtime: written,
       mtimeNsec: 0,
       // Linux shows the time of writing here; of creation there is none in POSIX.
-      ctime: written.seconds,
+      ctime: written,
       ctimeNsec: 0,
-      btime: created.seconds,
-      btimeNsec: created.nanoseconds,
+      btime: created + Math.floor(hundredths / 100),
+      btimeNsec: (hundredths % 100) * 10_000_000,
     };
   }
 
@@ -207,16 +218,6 @@ export class FatFileSystem implements FileSystem {
     return number >= FIRST_CLUSTER && number < this.geometry.clusterCount + FIRST_CLUSTER;
   }
 
-  #time(
-    view: DataView,
-    at: number,
-    field: number,
-    time: number,
-    hundredths: number,
-  ): ReturnType<typeof fatTime> {
-    return fatTime(view.getUint16(at + field, true), time, hundredths, this.#options.timeOffset);
-  }
-
   #mode(bytes: Uint8Array, at: number, isDirectory: boolean): number {
     const { fmask, dmask, showexec, rodir } = this.#options;
     const readOnly = (bytes[at + Entry.DIR_Attr]! & ATTR_READ_ONLY) !== 0 && (!isDirectory || rodir);
@@ -227,29 +228,27 @@ export class FatFileSystem implements FileSystem {
     return S_IFREG | (permissions & ~fmask);
   }
 
-  #common(
-    inode: number,
-    size: number,
-  ): Pick<Stat, 'inode' | 'uid' | 'gid' | 'rdev' | 'size' | 'blockSize' | 'blocks'> {
+  /** Space that a file of a size takes, in units of 512 bytes. */
+  #sectors(size: number): number {
     const { clusterSize } = this.geometry;
-    return {
-      inode,
-      uid: this.#options.uid,
-      gid: this.#options.gid,
-      rdev: 0,
-      size,
-      blockSize: clusterSize,
-      blocks: (Math.ceil(size / clusterSize) * clusterSize) / 512,
-    };
+    return Math.ceil(size / clusterSize) * (clusterSize / 512);
   }
 
   #rootStat(): Stat {
     const place = this.#place(ROOT_INODE);
+    const { uid, gid, dmask } = this.#options;
+    const size = this.#placeSize(place);
     return {
-      ...this.#common(ROOT_INODE, this.#placeSize(place)),
-      mode: S_IFDIR | (0o777 & ~this.#options.dmask),
+      inode: ROOT_INODE,
+      mode: S_IFDIR | (0o777 & ~dmask),
       // The root has no `.` and `..` among its entries.
       nlink: this.#linkCount(ROOT_INODE, place) + 2,
+      uid,
+      gid,
+      rdev: 0,
+      size,
+      blockSize: this.geometry.clusterSize,
+      blocks: this.#sectors(size),
       atime: 0,
       atimeNsec: 0,
       mtime: 0,

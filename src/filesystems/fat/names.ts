@@ -1,3 +1,4 @@
+import { latin1 } from '../../bytes/text.ts';
 import type { FatOptions } from './options.ts';
 import { KANJI_E5, LOWER_BASE, LOWER_EXTENSION } from './layout.ts';
 
@@ -31,18 +32,19 @@ function part(bytes: Uint8Array, at: number, length: number, isLower: boolean, o
   return text;
 }
 
+const narrow = new Uint8Array(260);
+
 /** A long name: up to its NUL; halves of surrogate pairs, which are no characters, are dropped as Linux does. */
 export function longName(units: Uint16Array, length: number): string {
   let end = 0;
-  let plain = true;
-  while (end < length && units[end] !== 0) {
-    const unit = units[end++]!;
-    if (unit >= 0xd800 && unit <= 0xdfff) plain = false;
+  while (end < length && units[end] !== 0 && units[end]! < 0x100) {
+    narrow[end] = units[end]!;
+    end++;
   }
+  if (end === length || units[end] === 0) return latin1(narrow, 0, end);
+  while (end < length && units[end] !== 0) end++;
   const text = String.fromCharCode(...units.subarray(0, end));
-  return plain
-    ? text
-    : text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '');
+  return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '');
 }
 
 /** True where a name can stand in a path. */

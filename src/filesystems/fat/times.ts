@@ -6,18 +6,12 @@ const YEAR_2100 = 120;
 /** Days before each month; what is no month counts as Linux counts it. */
 const DAYS_BEFORE = [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 0, 0, 0];
 
-/** A time as seconds since 1970 and nanoseconds. */
-export interface FatTime {
-  seconds: number;
-  nanoseconds: number;
-}
-
 /**
- * A date and time of FAT: 7 bits year since 1980, 4 month, 5 day; 5 bits hour, 6 minute, 5 pairs of seconds; and
- * hundredths of a second up to 199. Fields out of range carry over as Linux lets them. `timeOffset` is how many
- * minutes the clock was ahead of UTC.
+ * A date and time of FAT as seconds since 1970: 7 bits year since 1980, 4 month, 5 day; 5 bits hour, 6 minute, 5
+ * pairs of seconds. Fields out of range carry over as Linux lets them. `timeOffset` is how many minutes the clock
+ * was ahead of UTC.
  */
-export function fatTime(date: number, time: number, hundredths: number, timeOffset: number): FatTime {
+export function fatSeconds(date: number, time: number, timeOffset: number): number {
   const year = date >> 9;
   const month = Math.max(1, (date >> 5) & 0xf);
   const day = Math.max(1, date & 0x1f) - 1;
@@ -27,8 +21,5 @@ export function fatTime(date: number, time: number, hundredths: number, timeOffs
   if (isLeap && month > 2) leapDays++;
   const days = year * 365 + leapDays + DAYS_BEFORE[month]! + day + DAYS_TO_1980;
   const seconds = (time >> 11) * 3600 + ((time >> 5) & 0x3f) * 60 + (time & 0x1f) * 2;
-  return {
-    seconds: days * SECONDS_PER_DAY + seconds + Math.floor(hundredths / 100) - timeOffset * 60,
-    nanoseconds: (hundredths % 100) * 10_000_000,
-  };
+  return days * SECONDS_PER_DAY + seconds - timeOffset * 60;
 }

@@ -2,7 +2,10 @@
 const MAX_QUARTERS = 52;
 const QUARTER = 15 * 60;
 
-/** Seconds since 1970 of a civil date; fields out of range carry over, in the manner of mktime(3). */
+/**
+ * Seconds since 1970 of a civil date. Fields out of range carry over; months count from March, so that the leap day
+ * is the last of a year.
+ */
 function civilSeconds(
   year: number,
   month: number,
@@ -11,10 +14,11 @@ function civilSeconds(
   minute: number,
   second: number,
 ): number {
-  // Date.UTC takes years below 100 for those of the 20th century.
-  const date = new Date(Date.UTC(2000, month - 1, day, hour, minute, second));
-  date.setUTCFullYear(date.getUTCFullYear() - 2000 + year);
-  return date.getTime() / 1000;
+  const y = month > 2 ? year : year - 1;
+  const m = month > 2 ? month - 2 : month + 10;
+  const leapDays = Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400);
+  const days = leapDays + Math.floor((367 * m) / 12) + day + y * 365 - 719_499;
+  return days * 86_400 + hour * 3600 + minute * 60 + second;
 }
 
 /** A 7-byte date (9.1.5): years since 1900, month, day, hour, minute, second, quarters of an hour east of UTC. */

@@ -26,9 +26,9 @@ import {
 } from './nodes.ts';
 import { parseOptions } from './options.ts';
 import { isDirectory, isSelfOrParent, recordAt, records, systemUse, type DirectoryRecord } from './record.ts';
-import { rockRidgeName } from './rock-ridge.ts';
+import { rockRidgeName, rockRidgeType } from './rock-ridge.ts';
 import { Sectors } from './sectors.ts';
-import { systemUseEntries } from './susp.ts';
+import { signature, systemUseEntries } from './susp.ts';
 import { blockSizeOf, readDescriptors, type Descriptor } from './volume.ts';
 import { ZisofsReader } from './zisofs.ts';
 
@@ -38,6 +38,7 @@ const S_IFREG = 0o100000;
 const S_IFLNK = 0o120000;
 /** What Linux reads discs in, whatever their logical blocks. */
 const PREFERRED_SIZE = 2048;
+const SP = signature('SP');
 /** Files kept, and places of records kept. */
 const MAX_NODES = 2048;
 const MAX_PLACES = 200_000;
@@ -261,14 +262,11 @@ export class IsoFileSystem implements FileSystem {
     let name: string | undefined;
     let type: FileType = isDirectory(record) ? 'directory' : 'file';
     if (rock) {
-      const entries = [...rockEntries(this.#volume, record)];
+      const entries = rockEntries(this.#volume, record);
       const found = rockRidgeName(entries);
       if (found.hidden) return null;
       if (found.name !== null) name = decodeText(found.name);
-      for (const { signature, bytes } of entries) {
-        if (signature === 'PX' && bytes.length > 5) type = TYPES[(bytes[5]! << 8) & S_IFMT] ?? type;
-        else if (signature === 'CL') type = 'directory';
-      }
+      type = TYPES[rockRidgeType(entries) ?? -1] ?? type;
     }
     name ??= this.extension === 'joliet' ? jolietName(record) : plainName(record, options.map);
     if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) {
@@ -347,8 +345,13 @@ function findSharingProtocol(volume: Volume, descriptor: Descriptor): number | n
   const start = dataStart(volume, { offset: 0, bytes: descriptor.root_directory_record });
   const area = systemUse(selfRecord(volume, start));
   for (const before of [0, 14]) {
-    for (const { signature, bytes } of systemUseEntries(volume.sectors, volume.blockSize, area, before)) {
-      if (signature === 'SP' && bytes.length >= 7 && bytes[4] === 0xbe && bytes[5] === 0xef) return bytes[6]!;
+    for (const { signature: letters, bytes } of systemUseEntries(
+      volume.sectors,
+      volume.blockSize,
+      area,
+      before,
+    )) {
+      if (letters === SP && bytes.length >= 7 && bytes[4] === 0xbe && bytes[5] === 0xef) return bytes[6]!;
     }
   }
   return null;

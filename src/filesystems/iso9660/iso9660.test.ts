@@ -16,6 +16,7 @@ import type { FileSystem } from '../filesystem.ts';
 import { recordDate, volumeDate } from './dates.ts';
 import { iso9660Format, openIso9660, readIsoInfo } from './index.ts';
 import { rockRidgeAttributes } from './rock-ridge.ts';
+import { signature } from './susp.ts';
 
 const folder = join(import.meta.dirname, 'golden');
 const golden = (name: string): ReturnType<typeof loadImage> => loadImage(join(folder, `${name}.img.gz`));
@@ -208,7 +209,7 @@ describe('ISO 9660', () => {
       Buffer.from('2001020304050600'),
       Buffer.from([4]),
     ]);
-    const { mtime, atime } = rockRidgeAttributes([{ signature: 'TF', bytes }]);
+    const { mtime, atime } = rockRidgeAttributes([{ signature: signature('TF'), bytes }]);
     assert.deepEqual(mtime, { seconds: 1614834367, nanoseconds: 250_000_000 });
     assert.deepEqual(atime, { seconds: 981173106 - 3600, nanoseconds: 0 });
   });

@@ -66,7 +66,7 @@ export interface Volume {
 }
 
 /** Rock Ridge's entries of a record; none where it is not used. */
-export function rockEntries(volume: Volume, record: DirectoryRecord): Iterable<SystemUseEntry> {
+export function rockEntries(volume: Volume, record: DirectoryRecord): readonly SystemUseEntry[] {
   if (!volume.rock) return [];
   return systemUseEntries(volume.sectors, volume.blockSize, systemUse(record), volume.skip);
 }

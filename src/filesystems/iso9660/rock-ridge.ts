@@ -1,7 +1,20 @@
 import { concat } from './concat.ts';
 import { recordDate, volumeDate } from './dates.ts';
 import { u32 } from './record.ts';
-import type { SystemUseEntry } from './susp.ts';
+import { signature, type SystemUseEntry } from './susp.ts';
+
+const RE = signature('RE');
+const NM = signature('NM');
+const PX = signature('PX');
+const PN = signature('PN');
+const TF = signature('TF');
+const SL = signature('SL');
+const CL = signature('CL');
+const ZF = signature('ZF');
+const SF = signature('SF');
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
 
 const NAME_CONTINUES = 0x01;
 const NAME_CURRENT_OR_PARENT = 0x06;
@@ -16,10 +29,10 @@ export function rockRidgeName(entries: Iterable<SystemUseEntry>): {
   const parts: Uint8Array[] = [];
   let length = 0;
   let complete = false;
-  for (const { signature, bytes } of entries) {
+  for (const { signature: letters, bytes } of entries) {
     // The directory was moved here because its path is too deep; it is shown where it was.
-    if (signature === 'RE') return { name: null, hidden: true };
-    if (signature !== 'NM' || bytes.length < 5 || complete) continue;
+    if (letters === RE) return { name: null, hidden: true };
+    if (letters !== NM || bytes.length < 5 || complete) continue;
     const flags = bytes[4]!;
     if ((flags & NAME_CURRENT_OR_PARENT) !== 0) continue;
     if (length + bytes.length - 5 > MAX_NAME) {
@@ -40,6 +53,16 @@ export function rockRidgeName(entries: Iterable<SystemUseEntry>): {
 export interface RockTime {
   seconds: number;
   nanoseconds: number;
+}
+
+/** Type bits of the mode that the entries of a record give; undefined where they do not say. */
+export function rockRidgeType(entries: Iterable<SystemUseEntry>): number | undefined {
+  let type: number | undefined;
+  for (const { signature: letters, bytes } of entries) {
+    if (letters === PX && bytes.length > 5) type = (bytes[5]! << 8) & S_IFMT;
+    else if (letters === CL) return S_IFDIR;
+  }
+  return type;
 }
 
 /** What Rock Ridge says of a file. */
@@ -72,9 +95,9 @@ const TF_LONG_FORM = 0x80;
 export function rockRidgeAttributes(entries: Iterable<SystemUseEntry>): RockAttributes {
   const result: RockAttributes = {};
   const link = new LinkBuilder();
-  for (const { signature, bytes } of entries) {
-    switch (signature) {
-      case 'PX':
+  for (const { signature: letters, bytes } of entries) {
+    switch (letters) {
+      case PX:
         if (bytes.length >= 36) {
           result.mode = u32(bytes, 4) & 0xffff;
           result.nlink = u32(bytes, 12);
@@ -82,19 +105,19 @@ export function rockRidgeAttributes(entries: Iterable<SystemUseEntry>): RockAttr
           result.gid = u32(bytes, 28);
         }
         break;
-      case 'PN':
+      case PN:
         if (bytes.length >= 20) result.rdev = deviceNumber(u32(bytes, 4), u32(bytes, 12));
         break;
-      case 'TF':
+      case TF:
         if (bytes.length >= 5) timestamps(bytes, result);
         break;
-      case 'SL':
+      case SL:
         if (bytes.length >= 5) result.target = link.add(bytes);
         break;
-      case 'CL':
+      case CL:
         if (bytes.length >= 12) result.childBlock = u32(bytes, 4);
         break;
-      case 'ZF':
+      case ZF:
         if (bytes.length >= 16) {
           result.zisofs = {
             algorithm: String.fromCharCode(bytes[4]!, bytes[5]!),
@@ -104,7 +127,7 @@ export function rockRidgeAttributes(entries: Iterable<SystemUseEntry>): RockAttr
           };
         }
         break;
-      case 'SF':
+      case SF:
         result.sparse = true;
         break;
       default:
