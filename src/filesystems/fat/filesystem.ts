@@ -1,6 +1,7 @@
 import type { BlockDevice } from '../../block/device.ts';
 import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import type { DirEntry, FileSystem, OpenFileSystemOptions, Stat, StatFs, Xattr } from '../filesystem.ts';
+import { Claims } from '../claims.ts';
 import { NameIndex } from '../name-index.ts';
 import { ChainCache } from './chain.ts';
 import {
@@ -26,6 +27,8 @@ const S_IFREG = 0o100000;
 const S_IFDIR = 0o040000;
 /** Linux gives this for vfat: 255 characters of up to 6 bytes. */
 const NAME_MAX = 1530;
+/** Link counts kept. */
+const MAX_LINKS = 100_000;
 const PROGRAM = /^(exe|com|bat)$/i;
 const CLEAN_16 = 0x8000;
 const CLEAN_32 = 0x08000000;
@@ -52,7 +55,7 @@ export class FatFileSystem implements FileSystem {
   readonly #context: DirectoryContext;
   readonly #names = new NameIndex();
   /** Which directory each cluster of a directory belongs to. */
-  readonly #owners = new Map<number, number>();
+  readonly #owners = new Claims('FAT');
   /** Link counts of directories, which take reading them. */
   readonly #links = new Map<number, number>();
   readonly #open: OpenFile = { inode: 0, isDirectory: false, first: 0, size: 0 };
@@ -269,6 +272,7 @@ export class FatFileSystem implements FileSystem {
     let count = this.#links.get(inode);
     if (count === undefined) {
       count = countDirectories(this.#context, place);
+      if (this.#links.size >= MAX_LINKS) this.#links.clear();
       this.#links.set(inode, count);
     }
     return count;
@@ -309,28 +313,24 @@ export class FatFileSystem implements FileSystem {
       );
     }
     const chain = this.#chains.get(file.first);
-    if (this.#owners.get(file.first) !== inode) this.#claim(inode, chain);
+    if (this.#owners.owner(file.first) !== inode) this.#claim(inode, chain);
     return chain;
   }
 
-  /**
-   * Every cluster of a directory belongs to that one only. So every entry is in one directory, no directory is
-   * below itself, and a walk of the tree ends.
-   */
+  /** Every cluster of a directory belongs to that one only; see {@link Claims}. */
   #claim(inode: number, chain: ReturnType<ChainCache['get']>): void {
     for (let index = 0; ;) {
       const run = chain.locate(index, Number.MAX_SAFE_INTEGER - index);
       if (run === null) return;
       for (let cluster = run.cluster; cluster < run.cluster + run.count; cluster++) {
-        const owner = this.#owners.get(cluster);
-        if (owner !== undefined && owner !== inode) {
+        const owner = this.#owners.claim(cluster, inode);
+        if (owner !== undefined) {
           throw new CorruptError(
             'FAT',
             `cluster ${cluster} is part of two directories, those of inodes ${owner} and ${inode}`,
             { offset: clusterOffset(this.geometry, cluster) },
           );
         }
-        this.#owners.set(cluster, inode);
       }
       index += run.count;
     }

@@ -10,6 +10,7 @@ import type {
   StatFs,
   Xattr,
 } from '../filesystem.ts';
+import { Claims } from '../claims.ts';
 import { NameIndex } from '../name-index.ts';
 import { FLAG_ASSOCIATED, FLAG_HIDDEN, FLAG_MULTI_EXTENT, Record } from './layout.ts';
 import { folded, jolietName, plainName } from './names.ts';
@@ -70,9 +71,9 @@ export class IsoFileSystem implements FileSystem {
   /** Byte offsets of records, by inode; of directories that of their record in their parent. */
   readonly #places = new Map<number, number>();
   /** Which record names each directory, by its inode. */
-  readonly #parents = new Map<number, number>();
+  readonly #parents = new Claims('ISO 9660');
   /** Which directory each logical block of directories belongs to. */
-  readonly #owners = new Map<number, number>();
+  readonly #owners = new Claims('ISO 9660');
   #zisofs: { inode: number; reader: ZisofsReader } | undefined;
 
   constructor(device: BlockDevice, options: OpenFileSystemOptions) {
@@ -109,7 +110,7 @@ export class IsoFileSystem implements FileSystem {
     const start = dataStart(this.#volume, { offset: 0, bytes: this.#descriptor.root_directory_record });
     selfRecord(this.#volume, start);
     this.root = start / INODE_UNIT;
-    this.#parents.set(this.root, -1);
+    this.#parents.claim(this.root, -1);
   }
 
   lookup(directory: number, name: string): number {
@@ -218,7 +219,7 @@ export class IsoFileSystem implements FileSystem {
 
   #find(inode: number): DirectoryRecord {
     // A directory's number is where its extent begins; its own record is there.
-    return this.#parents.has(inode)
+    return this.#parents.owner(inode) !== undefined
       ? selfRecord(this.#volume, inode * INODE_UNIT)
       : findRecord(this.#volume, inode);
   }
@@ -284,8 +285,8 @@ export class IsoFileSystem implements FileSystem {
     const { offset } = record;
     if (isDirectory(record)) {
       const inode = dataStart(this.#volume, record) / INODE_UNIT;
-      const parent = this.#parents.get(inode);
-      if (parent === undefined) this.#parents.set(inode, offset);
+      const parent = this.#parents.owner(inode);
+      if (parent === undefined) this.#parents.claim(inode, offset);
       if (parent === undefined || parent === offset) return inode;
     }
     const inode = Math.floor(offset / INODE_UNIT);
@@ -294,22 +295,16 @@ export class IsoFileSystem implements FileSystem {
     return inode;
   }
 
-  /**
-   * Every block of a directory belongs to that one only. So every record is in one directory, no directory is below
-   * itself, and a walk of the tree ends.
-   */
+  /** Every block of a directory belongs to that one only; see {@link Claims}. */
   #claim(inode: number, offset: number): void {
     const block = Math.floor(offset / this.#volume.blockSize);
-    const owner = this.#owners.get(block);
-    if (owner === inode) return;
-    if (owner !== undefined) {
-      throw new CorruptError(
-        'iso9660 directory',
-        `block ${block} is part of two directories, those of inodes ${owner} and ${inode}`,
-        { offset },
-      );
-    }
-    this.#owners.set(block, inode);
+    const owner = this.#owners.claim(block, inode);
+    if (owner === undefined) return;
+    throw new CorruptError(
+      'iso9660 directory',
+      `block ${block} is part of two directories, those of inodes ${owner} and ${inode}`,
+      { offset },
+    );
   }
 
   #readStored(node: Node, offset: number, into: Uint8Array): number {
