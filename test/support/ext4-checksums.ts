@@ -46,7 +46,8 @@ export function planChecksums(image: Uint8Array): ChecksumPlan {
       }
     }
     if ((fs.stat(number).mode & 0xf000) !== 0x4000) return;
-    for (let logical = 0; !inline && logical < fs.stat(number).size / blockSize; logical++) {
+    const blocks = inline ? 0 : fs.stat(number).size / blockSize;
+    for (let logical = 0; logical < blocks; logical++) {
       mapper.map(source, logical, run);
       places.push({ kind: 'leaf', at: run.block * blockSize, inode: number });
     }

@@ -6,10 +6,8 @@
 export const COMPAT_HAS_JOURNAL = 0x4;
 export const COMPAT_DIR_INDEX = 0x20;
 export const COMPAT_SPARSE_SUPER2 = 0x200;
-export const COMPAT_FAST_COMMIT = 0x400;
 export const COMPAT_ORPHAN_FILE = 0x1000;
 
-export const INCOMPAT_COMPRESSION = 0x1;
 export const INCOMPAT_FILETYPE = 0x2;
 export const INCOMPAT_RECOVER = 0x4;
 export const INCOMPAT_JOURNAL_DEV = 0x8;
@@ -21,8 +19,8 @@ export const INCOMPAT_FLEX_BG = 0x200;
 export const INCOMPAT_EA_INODE = 0x400;
 export const INCOMPAT_CSUM_SEED = 0x2000;
 export const INCOMPAT_LARGEDIR = 0x4000;
-export const INCOMPAT_INLINE_DATA = 0x8000;
-export const INCOMPAT_ENCRYPT = 0x10000;
+const INCOMPAT_INLINE_DATA = 0x8000;
+const INCOMPAT_ENCRYPT = 0x10000;
 export const INCOMPAT_CASEFOLD = 0x20000;
 
 export const RO_COMPAT_SPARSE_SUPER = 0x1;

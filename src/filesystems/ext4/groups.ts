@@ -1,12 +1,14 @@
 import { crc32cRaw } from '../../bytes/crc32c.ts';
+import type { Field } from '../../bytes/layout.ts';
 import { CorruptError } from '../../errors/index.ts';
 import type { BlockCache } from './block-cache.ts';
 import { crc16, crcOfU32, crcOfZeroes } from './checksum.ts';
 import * as feature from './features.ts';
-import { GroupDesc } from './layout.ts';
+import { GroupDesc64 } from './layout.ts';
 import type { Geometry } from './superblock.ts';
 
-const CHECKSUM = GroupDesc.fields.bg_checksum.offset;
+const f = GroupDesc64.fields;
+const CHECKSUM = f.bg_checksum.offset;
 
 /** Where a group's structures are and what is free in it. */
 export interface Group {
@@ -17,9 +19,6 @@ export interface Group {
   /** Free clusters. */
   freeClusters: number;
   freeInodes: number;
-  usedDirectories: number;
-  flags: number;
-  unusedInodes: number;
 }
 
 /** True if the group carries a copy of the superblock and the group descriptors. */
@@ -79,21 +78,21 @@ export class GroupTable {
     );
     const base = (number % (blockSize / descSize)) * descSize;
     this.#verify(number, block.bytes, base, block.number * blockSize + base);
-    const at = (offset: number): number => block.view.getUint32(base + offset, true);
-    const half = (offset: number): number => block.view.getUint16(base + offset, true);
+    const { view } = block;
     const wide = (incompat & feature.INCOMPAT_64BIT) !== 0 && descSize >= 64;
-    const pair = (low: number, high: number): number => at(low) + (wide ? at(high) * 0x100000000 : 0);
-    const halves = (low: number, high: number): number => half(low) + (wide ? half(high) * 0x10000 : 0);
+    const pair = (low: Field<number>, high: Field<number>): number =>
+      view.getUint32(base + low.offset, true) +
+      (wide ? view.getUint32(base + high.offset, true) * 0x100000000 : 0);
+    const halves = (low: Field<number>, high: Field<number>): number =>
+      view.getUint16(base + low.offset, true) +
+      (wide ? view.getUint16(base + high.offset, true) * 0x10000 : 0);
     const group: Group = {
       number,
-      blockBitmap: pair(0x0, 0x20),
-      inodeBitmap: pair(0x4, 0x24),
-      inodeTable: pair(0x8, 0x28),
-      freeClusters: halves(0xc, 0x2c),
-      freeInodes: halves(0xe, 0x2e),
-      usedDirectories: halves(0x10, 0x30),
-      flags: half(0x12),
-      unusedInodes: halves(0x1c, 0x32),
+      blockBitmap: pair(f.bg_block_bitmap_lo, f.bg_block_bitmap_hi),
+      inodeBitmap: pair(f.bg_inode_bitmap_lo, f.bg_inode_bitmap_hi),
+      inodeTable: pair(f.bg_inode_table_lo, f.bg_inode_table_hi),
+      freeClusters: halves(f.bg_free_blocks_count_lo, f.bg_free_blocks_count_hi),
+      freeInodes: halves(f.bg_free_inodes_count_lo, f.bg_free_inodes_count_hi),
     };
     const offset = block.number * blockSize + base;
     this.#checkPlace(group, 'bg_block_bitmap', group.blockBitmap, 1, offset);

@@ -132,7 +132,7 @@ export type SuperBlockView = ViewOf<typeof SuperBlock>;
 export const SUPERBLOCK_CHECKSUM_OFFSET = 0x3fc;
 
 /** First 32 bytes of `struct ext4_group_desc`: all there is without 64bit. */
-export const GroupDesc = layout('ext4_group_desc', 32, 'le', {
+const GroupDesc = layout('ext4_group_desc', 32, 'le', {
   bg_block_bitmap_lo: u32(0x0),
   bg_inode_bitmap_lo: u32(0x4),
   bg_inode_table_lo: u32(0x8),
@@ -161,10 +161,6 @@ export const GroupDesc64 = layout('ext4_group_desc', 64, 'le', {
   bg_block_bitmap_csum_hi: u16(0x38),
   bg_inode_bitmap_csum_hi: u16(0x3a),
 });
-
-/** Bits of `bg_flags`. */
-export const BG_INODE_UNINIT = 0x1;
-export const BG_BLOCK_UNINIT = 0x2;
 
 /** Offsets in `struct ext4_inode`, which is read in place: a walk touches every one of them. */
 export const Inode = {
@@ -210,7 +206,6 @@ export const INODE_ENCRYPT = 0x800;
 export const INODE_INDEX = 0x1000;
 export const INODE_HUGE_FILE = 0x40000;
 export const INODE_EXTENTS = 0x80000;
-export const INODE_VERITY = 0x100000;
 export const INODE_EA_INODE = 0x200000;
 export const INODE_INLINE_DATA = 0x10000000;
 export const INODE_CASEFOLD = 0x40000000;

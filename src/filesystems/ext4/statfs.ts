@@ -10,7 +10,7 @@ import type { Geometry } from './superblock.ts';
 const RESERVED_CLUSTERS_CAP = 4096;
 
 /** Blocks that hold no files: what `df` leaves out of the total. */
-export function overheadBlocks(geometry: Geometry, groups: GroupTable, journalSize: () => number): number {
+function overheadBlocks(geometry: Geometry, groups: GroupTable, journalSize: () => number): number {
   const stored = geometry.superBlock.s_overhead_blocks;
   const bigalloc = geometry.clusterRatio > 1;
   // Old versions of mke2fs stored it wrong with bigalloc: Linux computes it anew then.

@@ -108,7 +108,7 @@ function bad(field: string, found: number | string, expected: string): CorruptEr
 }
 
 /** Throws unless the superblock's checksum, where it has one, is right. */
-export function verifySuperBlock(view: SuperBlockView): void {
+function verifySuperBlock(view: SuperBlockView): void {
   if ((view.s_feature_ro_compat & feature.RO_COMPAT_METADATA_CSUM) === 0) return;
   if (view.s_checksum_type !== 1) {
     throw new UnsupportedError(
@@ -126,7 +126,7 @@ export function verifySuperBlock(view: SuperBlockView): void {
 }
 
 /** Throws UnsupportedError naming every incompatible feature that this driver does not know. */
-export function checkFeatures(view: SuperBlockView): void {
+function checkFeatures(view: SuperBlockView): void {
   const unknown = view.s_feature_incompat & ~feature.INCOMPAT_SUPPORTED;
   if (unknown === 0) return;
   if (unknown & feature.INCOMPAT_JOURNAL_DEV) {

@@ -25,7 +25,7 @@ import * as fc from './fast-commit.ts';
 const EXTENT_CAP = 2 ** 20;
 
 /** The filesystem after its fast commits: inodes are changed in an overlay, the rest in patches. */
-export interface Applied {
+interface Applied {
   readonly device: BlockDevice;
   readonly patches: Patches;
 }

@@ -42,7 +42,7 @@ function openLog(device: BlockDevice, geometry: Geometry): JournalLog {
 }
 
 /** A filesystem after its journal's replay. */
-export interface Replayed {
+interface Replayed {
   readonly device: BlockDevice;
   readonly geometry: Geometry;
   /** What fast commits changed. */
