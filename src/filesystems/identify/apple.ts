@@ -104,7 +104,6 @@ function leafLabel(node: Uint8Array): string {
 export const hfsplus: Signature = {
   type: 'hfsplus',
   usage: 'filesystem',
-  tolerant: true,
   magics: [
     { at: 1024, bytes: 'BD' },
     { at: 1024, bytes: 'H+' },

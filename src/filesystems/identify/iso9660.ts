@@ -53,25 +53,33 @@ const FIELDS = [
   ['APPLICATION_ID', 'application_id'],
 ] as const;
 
+/** Fields of persons and programs that Joliet leaves blank do not count; blank ones of the volume do. */
+function twin(tag: string, joliet: Uint8Array | undefined): Uint8Array | undefined {
+  const isVolume = tag === 'SYSTEM_ID' || tag === 'VOLUME_SET_ID';
+  if (joliet === undefined || isVolume || utf16Text(joliet, false) !== '') return joliet;
+  return undefined;
+}
+
 /**
  * A field of the primary descriptor and its Joliet twin as one text. Joliet has half the characters and writes
  * `_` for what it does not allow, the primary descriptor writes `_` for what ASCII does not have: where they
  * agree otherwise, each completes the other; where they do not, Joliet's counts.
  */
 function merged(primary: Uint8Array, joliet: Uint8Array | undefined): string {
-  if (joliet === undefined) return fieldText(primary).trimStart();
-  if (utf16Text(joliet, false).trim() === '') return fieldText(primary).trimStart();
+  if (joliet === undefined) return fieldText(primary).replace(/^[ \t-\r]+/, '');
   const units = new DataView(joliet.buffer, joliet.byteOffset, joliet.byteLength);
   let text = '';
   for (let i = 0; i < joliet.length / 2; i++) {
     const unit = units.getUint16(i * 2);
     const byte = primary[i]!;
     if (unit === 0 || (unit !== byte && unit !== 0x5f && byte !== 0x5f))
-      return utf16Text(joliet, false).trimStart();
+      return utf16Text(joliet, false).replace(/^[ \t-\r]+/, '');
     text += String.fromCharCode(unit === 0x5f ? byte : unit);
   }
   for (const byte of primary.subarray(joliet.length / 2)) text += String.fromCharCode(byte);
-  return wellFormed(text).replace(/\0.*/s, '').trim();
+  return wellFormed(text)
+    .replace(/\0.*/s, '')
+    .replace(/^[ \t-\r]+|[ \t-\r]+$/g, '');
 }
 
 function probeIso(window: Window): Tags | null {
@@ -88,7 +96,7 @@ function probeIso(window: Window): Tags | null {
   }
   if (primary === undefined) return null;
   const tags: Tags = { BLOCK_SIZE: `${primary.logical_block_size}` };
-  for (const [tag, field] of FIELDS) setText(tags, tag, merged(primary[field], joliet?.[field]));
+  for (const [tag, field] of FIELDS) setText(tags, tag, merged(primary[field], twin(tag, joliet?.[field])));
   const uuid = dateUuid(primary.modification_date) ?? dateUuid(primary.creation_date);
   if (uuid !== undefined) tags['UUID'] = uuid;
   if (boot !== undefined) setText(tags, 'BOOT_SYSTEM_ID', fieldText(boot.subarray(7, 39)));

@@ -50,8 +50,8 @@ function tagAt(window: Window, location: number, size: number): number {
 function dstring(field: Uint8Array): string {
   const used = Math.min(field[field.length - 1]!, field.length - 1);
   if (used < 1) return '';
-  if (field[0] === 8 || field[0] === 254) return latin1Text(field.subarray(1, used));
-  if (field[0] === 16 || field[0] === 255) return utf16Text(field.subarray(1, used), false);
+  if (field[0] === 8) return latin1Text(field.subarray(1, used));
+  if (field[0] === 16) return utf16Text(field.subarray(1, used), false);
   return '';
 }
 
@@ -77,7 +77,9 @@ function setUuid(volumeSet: string): string | undefined {
   if (bytes.length < 8) return undefined;
   const isHex = (end: number): boolean => /^[0-9a-f]*$/i.test(String.fromCharCode(...bytes.subarray(0, end)));
   const digits = (start: number, end: number): string =>
-    Array.from(bytes.subarray(start, end), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    Array.from({ length: end - start }, (_, i) => (bytes[start + i] ?? 0).toString(16).padStart(2, '0')).join(
+      '',
+    );
   if (bytes.length >= 16 && isHex(16)) return volumeSet.slice(0, 16).toLowerCase();
   if (isHex(8)) return (volumeSet.slice(0, 8) + digits(8, 12)).toLowerCase();
   return digits(0, 8);
