@@ -1,4 +1,4 @@
-import { raw, u16, u8 } from '../../bytes/layout.ts';
+import { raw, u8 } from '../../bytes/layout.ts';
 import type { Signature, Tags } from './signature.ts';
 import { fieldText, setText, utf16Text, wellFormed } from './text.ts';
 import { matches, type Window } from './window.ts';
@@ -15,7 +15,6 @@ const VolumeDescriptor = structure('iso9660 volume descriptor', SECTOR, 'le', {
   system_id: raw(8, 32),
   volume_id: raw(40, 32),
   escape_sequences: raw(88, 8),
-  logical_block_size: u16(128),
   volume_set_id: raw(190, 128),
   publisher_id: raw(318, 128),
   data_preparer_id: raw(446, 128),
@@ -70,16 +69,26 @@ function merged(primary: Uint8Array, joliet: Uint8Array | undefined): string {
   const units = new DataView(joliet.buffer, joliet.byteOffset, joliet.byteLength);
   let text = '';
   for (let i = 0; i < joliet.length / 2; i++) {
-    const unit = units.getUint16(i * 2);
-    const byte = primary[i]!;
-    if (unit === 0 || (unit !== byte && unit !== 0x5f && byte !== 0x5f))
-      return utf16Text(joliet, false).replace(/^[ \t-\r]+/, '');
-    text += String.fromCharCode(unit === 0x5f ? byte : unit);
+    const character = mergedCharacter(units.getUint16(i * 2), primary[i]!);
+    if (character === null) return utf16Text(joliet, false).replace(/^[ \t-\r]+/, '');
+    text += character;
   }
   for (const byte of primary.subarray(joliet.length / 2)) text += String.fromCharCode(byte);
   return wellFormed(text)
     .replace(/\0.*/s, '')
     .replace(/^[ \t-\r]+|[ \t-\r]+$/g, '');
+}
+
+/** The character that both stand for, null where they contradict each other or the text ends. */
+function mergedCharacter(unit: number, byte: number): string | null {
+  if (unit === 0) return null;
+  const wide = String.fromCharCode(unit);
+  const narrow = String.fromCharCode(byte);
+  if (unit === byte || byte === 0x5f) return wide;
+  if (unit === 0x5f) return narrow;
+  // The primary descriptor has capitals only, if the writer keeps to the standard.
+  const small = wide.toLowerCase();
+  return unit < 0x80 && small === narrow.toLowerCase() ? small : null;
 }
 
 function probeIso(window: Window): Tags | null {
@@ -95,7 +104,7 @@ function probeIso(window: Window): Tags | null {
     else if (descriptor.type === 2 && isJoliet(descriptor.escape_sequences)) joliet ??= descriptor;
   }
   if (primary === undefined) return null;
-  const tags: Tags = { BLOCK_SIZE: `${primary.logical_block_size}` };
+  const tags: Tags = { BLOCK_SIZE: '2048' };
   for (const [tag, field] of FIELDS) setText(tags, tag, merged(primary[field], twin(tag, joliet?.[field])));
   const uuid = dateUuid(primary.modification_date) ?? dateUuid(primary.creation_date);
   if (uuid !== undefined) tags['UUID'] = uuid;
