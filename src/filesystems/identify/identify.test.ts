@@ -42,6 +42,24 @@ describe('identify', () => {
     assert.deepEqual(identify(device, { wholeDisk: true, insidePartition: () => true }), {});
   });
 
+  test('the label of a disc is put together from both descriptors', () => {
+    const sample = samples.find(({ name }) => name === 'iso-joliet')!;
+    for (const [primary, joliet, label] of [
+      ['ISOLAB', 'IsoLab', 'IsoLab'],
+      ['MY_DISC', 'My Disc', 'My Disc'],
+      ['MY DISC', 'My_Disc', 'My Disc'],
+      ['A VERY LONG VOLUME LABEL', 'A Very Long Volu', 'A Very Long VoluME LABEL'],
+      ['A VERY LONG VOLUME LABEL', 'A Very Long Xolu', 'A Very Long Xolu'],
+      ['_BER', 'Über', 'Über'],
+      ['PRIMARY ONLY', '', undefined],
+    ] as const) {
+      const sectors = sectorsOf(sample);
+      sectors.get(64)!.set(Buffer.from(primary.padEnd(32), 'latin1'), 40);
+      sectors.get(68)!.set(Buffer.from(joliet.padEnd(16), 'utf16le').swap16(), 40);
+      assert.equal(identify(sparseDevice(sample.size, sectors))['LABEL'], label);
+    }
+  });
+
   test('nothing is found on nothing', () => {
     for (const size of [0, 1, 511, 512, 1024, 1025, 4096, 65536]) {
       assert.deepEqual(identify(memoryDevice(new Uint8Array(size))), {});
