@@ -18,7 +18,9 @@ try {
     console.log(`mounted      ${device.padEnd(16)} on ${mountpoint}`);
   }
   for (const app of await g.inspectListApplications2(root)) {
-    console.log(`package      ${app.app2Name} ${app.app2Version}-${app.app2Release}`);
+    console.log(
+      `package      ${app.app2Name} ${app.app2Version}${app.app2Release ? `-${app.app2Release}` : ''}`,
+    );
   }
   console.log(`\n/root/letter, a link to /home/anna/letter.txt:\n${await g.cat('/root/letter')}`);
   console.log(`all of it in ${Math.round(performance.now() - started)} ms, without qemu, kernel or root`);
