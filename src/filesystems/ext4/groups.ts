@@ -43,13 +43,13 @@ export function groupFirstBlock(geometry: Geometry, group: number): number {
   return geometry.firstDataBlock + group * geometry.blocksPerGroup;
 }
 
-/** The block that holds a group's descriptor (the primary copy). */
+/** The block that holds a group's descriptor: of the copy that follows the superblock in use. */
 export function descriptorBlock(geometry: Geometry, group: number): number {
   const perBlock = geometry.blockSize / geometry.descSize;
   const index = Math.floor(group / perBlock);
   const metaBg = (geometry.incompat & feature.INCOMPAT_META_BG) !== 0;
   if (!metaBg || index < geometry.superBlock.s_first_meta_bg) {
-    return (geometry.blockSize === 1024 ? 1 : 0) + 1 + index;
+    return geometry.superBlockPlace + 1 + index;
   }
   const first = index * perBlock;
   let after = groupHasSuper(geometry, first) ? 1 : 0;

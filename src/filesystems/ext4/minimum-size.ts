@@ -1,6 +1,6 @@
 import type { GroupTable } from './groups.ts';
 import { INCOMPAT_EXTENTS, INCOMPAT_FLEX_BG } from './features.ts';
-import { metadataBlocks, tableBlocks } from './statfs.ts';
+import { freeCounts, metadataBlocks, tableBlocks } from './statfs.ts';
 import type { Geometry } from './superblock.ts';
 
 /** Blocks beyond its metadata that the last group must have room for. */
@@ -15,13 +15,7 @@ const EXTENT_MARGIN = 500;
  */
 export function minimumBytes(geometry: Geometry, groups: GroupTable): number {
   const { blocksCount, firstDataBlock, blocksPerGroup, inodesPerGroup, clusterRatio, blockSize } = geometry;
-  let freeClusters = 0;
-  let freeInodes = 0;
-  for (let number = 0; number < geometry.groupsCount; number++) {
-    const group = groups.get(number);
-    freeClusters += group.freeClusters;
-    freeInodes += group.freeInodes;
-  }
+  const { clusters: freeClusters, inodes: freeInodes } = freeCounts(geometry, groups);
   const used = Math.max(0, blocksCount - firstDataBlock - freeClusters * clusterRatio);
   const data = Math.max(0, used - metadataBlocks(geometry));
   const usedInodes = Math.max(1, geometry.inodesCount - freeInodes);

@@ -174,6 +174,31 @@ describe('what cannot be read is named', () => {
   });
 });
 
+describe('a copy of the superblock', () => {
+  const open = (image: Uint8Array, place: string): number =>
+    openExt4(memoryDevice(image), { mountOptions: ['ro', `sb=${place}`] }).lookup(2, 'hello');
+
+  test('is used where the mount option says so', () => {
+    const image = golden('ext4-meta-bg');
+    const sound = openExt4(memoryDevice(image)).lookup(2, 'hello');
+    image.fill(0, 1024, 2048);
+    assert.throws(() => openExt4(memoryDevice(image)), { code: 'EUCLEAN' });
+    assert.equal(open(image, '257'), sound);
+    // Here the group descriptors follow the copy, too.
+    const other = golden('ext4-sparse2');
+    const wanted = openExt4(memoryDevice(other)).lookup(2, 'hello');
+    other.fill(0, 1024, 4096);
+    assert.equal(open(other, '513'), wanted);
+  });
+
+  test('that is not there', () => {
+    assert.throws(() => open(ext4, '2'), { code: 'EUCLEAN', offset: 2048 });
+    assert.throws(() => open(ext4, '99999999'), { code: 'EUCLEAN' });
+    for (const place of ['x', '', '-1', '99999999999999999'])
+      assert.throws(() => open(ext4, place), { code: 'EINVAL' });
+  });
+});
+
 describe('the list of tune2fs', () => {
   test('golden images list as tune2fs lists them', { skip: needsTool('tune2fs', 'gunzip') }, () => {
     const { path, remove } = temporaryFolder();

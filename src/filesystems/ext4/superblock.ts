@@ -17,6 +17,8 @@ import {
 /** What the superblock says, checked: every number here is safe to divide by, multiply with and loop over. */
 export interface Geometry {
   readonly superBlock: SuperBlockView;
+  /** Block that holds the superblock in use; the group descriptors follow it. */
+  readonly superBlockPlace: number;
   /** Bytes, 1 KiB to 64 KiB. */
   readonly blockSize: number;
   readonly blocksCount: number;
@@ -39,11 +41,14 @@ export interface Geometry {
   readonly checksumSeed: number;
 }
 
-/** The superblock's 1024 bytes, or null where the device is too small or the magic is not there. */
-export function readSuperBlock(device: BlockDevice): SuperBlockView | null {
-  if (device.size < SUPERBLOCK_OFFSET + SuperBlock.size) return null;
+/**
+ * The superblock's 1024 bytes, or null where the device is too small or the magic is not there. `offset` is in
+ * bytes: the primary one, or that of a copy.
+ */
+export function readSuperBlock(device: BlockDevice, offset = SUPERBLOCK_OFFSET): SuperBlockView | null {
+  if (device.size < offset + SuperBlock.size) return null;
   const bytes = new Uint8Array(SuperBlock.size);
-  device.readAt(SUPERBLOCK_OFFSET, bytes);
+  device.readAt(offset, bytes);
   const view = SuperBlock.view(bytes);
   return view.s_magic === EXT_MAGIC ? view : null;
 }
@@ -119,7 +124,8 @@ function verifySuperBlock(view: SuperBlockView): void {
   if (computed !== view.s_checksum) {
     throw new CorruptError(
       'ext4_super_block',
-      `s_checksum is 0x${view.s_checksum.toString(16)}, the contents have 0x${computed.toString(16)}`,
+      `s_checksum is 0x${view.s_checksum.toString(16)}, the contents have 0x${computed.toString(16)};` +
+        ' the mount option sb=8193 (blocks of 1 KiB) or sb=131072 (4 KiB) may find a copy',
       { offset: SUPERBLOCK_OFFSET, checksum: true },
     );
   }
@@ -155,7 +161,11 @@ function featureBits(word: number): string[] {
  * Check the superblock against its specification and the device, and work out the geometry. Throws CorruptError
  * naming the field that cannot be, UnsupportedError for a feature that is not known.
  */
-export function readGeometry(view: SuperBlockView, device: BlockDevice): Geometry {
+export function readGeometry(
+  view: SuperBlockView,
+  device: BlockDevice,
+  offset = SUPERBLOCK_OFFSET,
+): Geometry {
   verifySuperBlock(view);
   checkFeatures(view);
   const incompat = view.s_feature_incompat;
@@ -226,6 +236,7 @@ export function readGeometry(view: SuperBlockView, device: BlockDevice): Geometr
   const checksums = (roCompat & feature.RO_COMPAT_METADATA_CSUM) !== 0;
   return {
     superBlock: view,
+    superBlockPlace: Math.floor(offset / blockSize),
     blockSize,
     blocksCount,
     inodesCount: view.s_inodes_count,

@@ -17,6 +17,9 @@ const TAG_PAD = 7;
 const TAG_TAIL = 8;
 const TAG_HEAD = 9;
 
+/** Most operations that are taken from one journal. */
+const TAG_CAP = 2 ** 18;
+
 /** Bytes of `struct ext4_fc_tl`, which begins every tag. */
 const TL_SIZE = 4;
 /** Bytes of a tail that its own checksum covers, and of the whole. */
@@ -86,7 +89,7 @@ export function readFastCommits(
             { checksum: true },
           );
         }
-        complete.push(...open);
+        for (const item of open) complete.push(item);
         open = [];
         crc = 0;
       } else {

@@ -49,10 +49,14 @@ interface Replayed {
   readonly patches: Patches | undefined;
 }
 
-/** The filesystem as it is after the journal's replay. Nothing is written to the device. */
+/**
+ * The filesystem as it is after the journal's replay. Nothing is written to the device. `superBlockOffset` is where
+ * the superblock in use is, in bytes.
+ */
 export function replayJournal(
   device: BlockDevice,
   geometry: Geometry,
+  superBlockOffset: number,
   warn: (message: string) => void,
 ): Replayed {
   const log = openLog(device, geometry);
@@ -62,13 +66,13 @@ export function replayJournal(
   const replay = recover(log, journal, geometry.blocksCount);
   const replayed = replay.blocks.size === 0 ? device : replayedDevice(device, replay, geometry.blockSize);
   // The log may have written the superblock too.
-  const superBlock = readSuperBlock(replayed);
+  const superBlock = readSuperBlock(replayed, superBlockOffset);
   if (superBlock === null) {
     throw new CorruptError('ext4_super_block', 'the journal overwrites it with something else', {
-      offset: 1024,
+      offset: superBlockOffset,
     });
   }
-  const after = readGeometry(superBlock, replayed);
+  const after = readGeometry(superBlock, replayed, superBlockOffset);
   const tags = readFastCommits(log, journal, replay.end, geometry.blockSize);
   if (tags.length === 0) return { device: replayed, geometry: after, patches: undefined };
   return { ...applyFastCommits(replayed, after, tags), geometry: after };

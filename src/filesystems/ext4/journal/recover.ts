@@ -4,8 +4,8 @@ import { crc32be, crcOfBe32, crcWithout } from './checksum.ts';
 import * as jbd2 from './layout.ts';
 import type { JournalGeometry, JournalLog } from './log.ts';
 
-/** Most blocks that one replay may name; a journal of 32 GiB has as many. */
-const REPLAY_CAP = 2 ** 23;
+/** Most blocks that one replay may name: 8 GiB of 4 KiB, and about 100 MB of memory. mke2fs makes 1 GiB at most. */
+const REPLAY_CAP = 2 ** 21;
 
 /** Where the newest journalled contents of the filesystem's blocks are. */
 export interface Replay {
