@@ -97,6 +97,9 @@ export function readFastCommits(
         if (tag !== TAG_HEAD && tag !== TAG_PAD)
           open.push({ tag, value: bytes.slice(value, value + length) });
       }
+      if (complete.length + open.length > TAG_CAP) {
+        throw new CorruptError('ext4_fc_tl', `the journal has more than ${TAG_CAP} fast commit operations`);
+      }
       at = value + length;
     }
   }
