@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { needsTool, temporaryFolder } from '../../../test/support/tools.ts';
 import { engineDaemon, TINY_GUEST, type EngineDaemon } from '../../../test/support/engine-daemon.ts';
 
 describe('mounts of the tiny guest', () => {
@@ -79,5 +83,29 @@ describe('mounts of the tiny guest', () => {
 
   test('nothing is shared over 9p', () => {
     assert.deepEqual(daemon.call('list_9p'), []);
+  });
+});
+
+describe('a filesystem in a file of the guest', { skip: needsTool('mke2fs') }, () => {
+  test('is mounted by mount_loop', () => {
+    const { path: folder, remove } = temporaryFolder();
+    const inner = join(folder, 'inner');
+    mkdirSync(inner);
+    writeFileSync(join(inner, 'hello'), 'from within\n');
+    const tree = join(folder, 'tree');
+    mkdirSync(join(tree, 'mnt'), { recursive: true });
+    execFileSync('mke2fs', ['-q', '-t', 'ext2', '-d', inner, join(tree, 'inner.img'), '1M']);
+    const image = join(folder, 'outer.img');
+    execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', tree, image, '8M']);
+    const daemon = engineDaemon({ path: image, format: 'raw' });
+    daemon.call('mount_ro', '/dev/sda', '/');
+    daemon.call('mount_loop', '/inner.img', '/mnt');
+    assert.equal(daemon.call('cat', '/mnt/hello'), 'from within\n');
+    assert.deepEqual(daemon.call('mountpoints'), { '/dev/sda': '/', '/inner.img': '/mnt' });
+    daemon.call('umount', '/mnt');
+    assert.deepEqual(daemon.call('ls', '/mnt'), []);
+    assert.throws(() => daemon.call('mount_loop', '/nofile', '/mnt'), { code: 'ENOENT', path: '/nofile' });
+    daemon.close();
+    remove();
   });
 });
