@@ -1,4 +1,4 @@
-import { identify } from '../../filesystems/identify/index.ts';
+import { identify, type IdentifyOptions } from '../../filesystems/identify/index.ts';
 import type { PartitionTable } from '../../partitions/index.ts';
 import type { BlkidTags, Identification } from '../contract.ts';
 import type { EngineDeviceTable } from './device-table.ts';
@@ -24,10 +24,11 @@ export class EngineIdentification implements Identification {
 
   /** Tags of the superblock alone, without those of the partition table around it. */
   superblock(device: string): BlkidTags {
-    const { name } = this.#devices.find(device);
+    const { name, kind } = this.#devices.find(device);
     let tags = this.#known.get(name);
     if (tags === undefined) {
-      tags = identify(this.#devices.open(name));
+      const opened = this.#devices.open(name);
+      tags = identify(opened, kind === 'disk' ? wholeDisk(this.#devices.disk(name)) : {});
       this.#known.set(name, tags);
     }
     return tags;
@@ -97,6 +98,17 @@ export class EngineIdentification implements Identification {
     tags['PART_ENTRY_DISK'] = `${SCSI_MAJOR}:${index * MINORS_PER_DISK}`;
     return tags;
   }
+}
+
+/** What identification must know of a disk: a superblock inside a partition is the partition's. */
+function wholeDisk(disk: Disk): IdentifyOptions {
+  return {
+    wholeDisk: true,
+    insidePartition: (offset, length) =>
+      disk
+        .partitions()
+        .some(({ start, deviceSize }) => offset < start + deviceSize && start < offset + length),
+  };
 }
 
 /** UUIDs compare without regard to case, labels to the letter. */
