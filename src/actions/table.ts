@@ -51,8 +51,13 @@ export function methodAliases(): ReadonlyMap<string, string> {
 
 /** `mount_ro` to `mountRo`, as methods and arguments are named. */
 export function camelCase(name: string): string {
-  if (!name.includes('_')) return name;
-  return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  const words = name.split('_');
+  let text = words[0] ?? '';
+  for (let i = 1; i < words.length; i++) {
+    const word = words[i] ?? '';
+    text += word.charAt(0).toUpperCase() + word.slice(1);
+  }
+  return text;
 }
 
 function unpack(line: string): ActionEntry {

@@ -4,6 +4,12 @@ import { readFileSync, statSync } from 'node:fs';
 const QEMU_WRITE_BYTE = 101;
 
 /**
+ * An image that nobody wrote to for this long, in milliseconds, is not looked up: reading /proc/locks makes the kernel
+ * wait about 10 ms for all its processors, and a running guest writes to its disk every few minutes.
+ */
+const QUIET = 60 * 60 * 1000;
+
+/**
  * Who else has a host file open for writing, as far as locks tell: a running QEMU (which locks byte 101 of its
  * images), or a program that holds a write lock on the file. Undefined where nobody is seen, also where the
  * system does not show locks. Only Linux does, in /proc/locks.
@@ -13,8 +19,9 @@ export function otherWriter(path: string): string | undefined {
   let device: string;
   let inode: string;
   try {
-    table = readFileSync('/proc/locks', 'latin1');
     const stat = statSync(path, { bigint: true });
+    if (Date.now() - Number(stat.mtimeMs) > QUIET) return undefined;
+    table = readFileSync('/proc/locks', 'latin1');
     const major = ((stat.dev >> 8n) & 0xfffn) | ((stat.dev >> 32n) & ~0xfffn);
     const minor = (stat.dev & 0xffn) | ((stat.dev >> 12n) & ~0xffn);
     device = `${major.toString(16).padStart(2, '0')}:${minor.toString(16).padStart(2, '0')}`;

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { Ring, ringBytes, type RingPlan } from './ahead-ring.ts';
 
 /** Most helper threads of one ring: reading and writing do not keep up with more. */
@@ -63,7 +62,9 @@ export function startAhead(options: AheadOptions): Ahead | undefined {
     while (!broken && ring.alive < helpers) {
       ring.enter();
       try {
-        const worker = new Worker(url, {
+        // Loaded when it is needed: most runs never decompress ahead.
+        const threads = process.getBuiltinModule('node:worker_threads');
+        const worker = new threads.Worker(url, {
           name: 'guestfs decompress',
           workerData: plan,
           // The program's own flags (--import, --test) are not for this thread.

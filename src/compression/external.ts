@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +13,7 @@ const CHUNK = 256 * 1024;
  * UnsupportedError naming the program where the host lacks it, as soon as the compressor is asked for.
  */
 export function externalCompressor(program: string, args: readonly string[]): Transform {
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
   const check = spawnSync(program, ['--version'], { stdio: 'ignore' });
   if (check.error !== undefined) {
     throw new UnsupportedError(
@@ -42,6 +42,7 @@ export function externalCompressor(program: string, args: readonly string[]): Tr
     *end() {
       try {
         // Everything was written by position, so the program begins to read at the start.
+        const { spawnSync } = process.getBuiltinModule('node:child_process');
         const run = spawnSync(program, args, { stdio: [input, output, 'pipe'] });
         if (run.status !== 0) {
           throw new GuestfsError(

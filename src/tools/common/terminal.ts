@@ -1,5 +1,4 @@
 import { fstatSync } from 'node:fs';
-import { createRequire } from 'node:module';
 
 /**
  * True if a descriptor is a terminal. Loading node:tty takes longer than all else before a tool's first call, and a
@@ -11,6 +10,5 @@ export function isTerminal(fd: number): boolean {
   } catch {
     return false;
   }
-  const { isatty } = createRequire(import.meta.url)('node:tty') as typeof import('node:tty');
-  return isatty(fd);
+  return process.getBuiltinModule('node:tty').isatty(fd);
 }
