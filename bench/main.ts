@@ -36,7 +36,7 @@ const benchmarks: Benchmark[] = [
   {
     name: 'virt-cat one file',
     goal: 1.4,
-    ours: `${tool('virt-cat')} -a ${image} /etc/os-release`,
+    ours: `${tool('virt-cat')} --format=qcow2 -a ${image} -m /dev/guest/root /etc/os-release`,
     peer: 'node -e 0',
     peerName: 'node -e 0',
     runs: 15,
@@ -44,7 +44,7 @@ const benchmarks: Benchmark[] = [
   {
     name: 'virt-filesystems',
     goal: 1.4,
-    ours: `${tool('virt-filesystems')} -a ${image} --all --long`,
+    ours: `${tool('virt-filesystems')} --format=qcow2 -a ${image} --all --long`,
     peer: 'node -e 0',
     peerName: 'node -e 0',
     runs: 15,
@@ -52,7 +52,7 @@ const benchmarks: Benchmark[] = [
   {
     name: 'virt-df',
     goal: 1.6,
-    ours: `${tool('virt-df')} -a ${image}`,
+    ours: `${tool('virt-df')} --format=qcow2 -a ${image}`,
     peer: 'node -e 0',
     peerName: 'node -e 0',
     runs: 15,
@@ -60,7 +60,7 @@ const benchmarks: Benchmark[] = [
   {
     name: 'virt-inspector',
     goal: 4,
-    ours: `${tool('virt-inspector')} -a ${image}`,
+    ours: `${tool('virt-inspector')} --format=qcow2 -a ${image}`,
     peer: 'node -e 0',
     peerName: 'node -e 0',
     runs: 9,
@@ -68,7 +68,7 @@ const benchmarks: Benchmark[] = [
   {
     name: 'virt-cat against stock',
     goal: 0.01,
-    ours: `${tool('virt-cat')} -a ${image} /etc/os-release`,
+    ours: `${tool('virt-cat')} --format=qcow2 -a ${image} -m /dev/guest/root /etc/os-release`,
     peer: `${TCG} /usr/bin/virt-cat -a ${image} /etc/os-release`,
     peerName: 'stock virt-cat (TCG)',
     runs: 1,
