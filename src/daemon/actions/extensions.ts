@@ -1,5 +1,5 @@
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../../vfs/mode.ts';
-import type { FileRef } from '../../vfs/tree.ts';
+import type { FileRef, TreeStat } from '../../vfs/tree.ts';
 import { walk } from '../../vfs/walk.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { WalkWriter } from '../walk-stream.ts';
@@ -12,19 +12,18 @@ export const extensionsActions = {
   walk_out(context, directory, entries) {
     const tree = context.platform.files;
     const writer = new WalkWriter(entries);
-    const add = (path: string, ref: FileRef): void => {
-      const stat = tree.stat(ref);
+    const add = (path: string, ref: FileRef, stat: TreeStat): void => {
       writer.add(path, stat, (stat.mode & S_IFMT) === S_IFLNK ? tree.readlink(ref) : undefined);
     };
     const start = tree.resolve(directory, { followLast: false });
-    add(directory, start);
-    if ((tree.stat(start).mode & S_IFMT) === S_IFDIR) {
+    const stat = tree.stat(start);
+    add(directory, start, stat);
+    if ((stat.mode & S_IFMT) === S_IFDIR) {
       const prefix = directory.endsWith('/') ? directory : `${directory}/`;
       let count = 0;
-      for (const { path, ref, stat } of walk(tree, start, { order: 'sorted', stat: true })) {
+      for (const file of walk(tree, start, { order: 'sorted', stat: true })) {
         if (++count % CHECK_EVERY === 0) context.checkCancelled();
-        const link = stat !== undefined && (stat.mode & S_IFMT) === S_IFLNK ? tree.readlink(ref) : undefined;
-        writer.add(prefix + path, stat ?? tree.stat(ref), link);
+        add(prefix + file.path, file.ref, file.stat as TreeStat);
       }
     }
     writer.flush();

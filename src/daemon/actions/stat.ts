@@ -7,30 +7,7 @@ import { allZero, CHUNK_BYTES, deviceContent, fileContent, type Content } from '
 import type { ActionContext } from '../context.ts';
 import { formatDf } from '../df.ts';
 import type { DaemonActions } from '../generated/contract.ts';
-
-const SPARE = { stSpare1: 0, stSpare2: 0, stSpare3: 0, stSpare4: 0, stSpare5: 0, stSpare6: 0 };
-
-function toStatns(stat: TreeStat): Statns {
-  return {
-    stDev: stat.dev,
-    stIno: stat.inode,
-    stMode: stat.mode,
-    stNlink: stat.nlink,
-    stUid: stat.uid,
-    stGid: stat.gid,
-    stRdev: stat.rdev,
-    stSize: stat.size,
-    stBlksize: stat.blockSize,
-    stBlocks: stat.blocks,
-    stAtimeSec: stat.atime,
-    stAtimeNsec: stat.atimeNsec,
-    stMtimeSec: stat.mtime,
-    stMtimeNsec: stat.mtimeNsec,
-    stCtimeSec: stat.ctime,
-    stCtimeNsec: stat.ctimeNsec,
-    ...SPARE,
-  };
-}
+import { toStatns } from '../statns.ts';
 
 /** What stands for a name that is not there. */
 const MISSING: Statns = {
@@ -50,7 +27,12 @@ const MISSING: Statns = {
   stMtimeNsec: 0,
   stCtimeSec: 0,
   stCtimeNsec: 0,
-  ...SPARE,
+  stSpare1: 0,
+  stSpare2: 0,
+  stSpare3: 0,
+  stSpare4: 0,
+  stSpare5: 0,
+  stSpare6: 0,
 };
 
 function toStat(stat: Statns): StatStruct {

@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import type { Statns } from '../../actions/generated/structs.ts';
-import { WalkReader, type WalkedEntry } from '../../daemon/walk-stream.ts';
+import { toStatns } from '../../daemon/statns.ts';
+import { WalkReader } from '../../daemon/walk-stream.ts';
 import type { Handle } from './handle.ts';
 
 /** One file of a walk. */
@@ -20,40 +21,9 @@ export async function walk(handle: Handle, top: string, visit: (file: WalkedFile
   const reader = new WalkReader();
   const entries = new Writable({
     write(chunk: Uint8Array, _encoding, done): void {
-      for (const entry of reader.push(chunk)) visit(walkedFile(entry));
+      for (const { path, stat, link } of reader.push(chunk)) visit({ path, stat: toStatns(stat), link });
       done();
     },
   });
   await handle.walkOut(top, entries);
-}
-
-function walkedFile({ path, stat, link }: WalkedEntry): WalkedFile {
-  return {
-    path,
-    link,
-    stat: {
-      stDev: stat.dev,
-      stIno: stat.inode,
-      stMode: stat.mode,
-      stNlink: stat.nlink,
-      stUid: stat.uid,
-      stGid: stat.gid,
-      stRdev: stat.rdev,
-      stSize: stat.size,
-      stBlksize: stat.blockSize,
-      stBlocks: stat.blocks,
-      stAtimeSec: stat.atime,
-      stAtimeNsec: stat.atimeNsec,
-      stMtimeSec: stat.mtime,
-      stMtimeNsec: stat.mtimeNsec,
-      stCtimeSec: stat.ctime,
-      stCtimeNsec: stat.ctimeNsec,
-      stSpare1: 0,
-      stSpare2: 0,
-      stSpare3: 0,
-      stSpare4: 0,
-      stSpare5: 0,
-      stSpare6: 0,
-    },
-  };
 }
