@@ -1,4 +1,5 @@
 import type { BlockDevice, Extent, Identity } from '../block/device.ts';
+import type { FileSystemWriter } from './writer.ts';
 
 /** Type of a file as a directory entry gives it. `unknown` where the directory does not say. */
 export type FileType =
@@ -97,7 +98,13 @@ export interface FileSystem {
   flags?(inode: number): number;
   /** FS_IOC_GETVERSION; ext2, ext3, ext4 only. */
   generation?(inode: number): number;
-  /** Releases caches; does not close the device. */
+  /**
+   * What writes this filesystem; the same object at each call. Nothing is written before the first change: it is
+   * then that a journal is replayed onto the device. Absent where the driver only reads. Throws EROFS where this
+   * filesystem must not be written (a read-only device, an unknown ro_compat feature, damage), saying why.
+   */
+  openWriter?(): FileSystemWriter;
+  /** Closes the writer if one was opened, releases caches; does not close the device. */
   close(): void;
 }
 

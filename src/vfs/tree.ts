@@ -1,5 +1,6 @@
 import type { DirEntry, Stat, StatFs, Xattr } from '../filesystems/filesystem.ts';
 import type { Extent } from '../block/device.ts';
+import type { TreeWriter } from './tree-writer.ts';
 
 declare const refBrand: unique symbol;
 /** A file found in a tree; opaque, valid until an unmount. */
@@ -49,4 +50,6 @@ export interface FileTree {
   flags(file: FileRef): number;
   /** FS_IOC_GETVERSION; ENOTSUP where the filesystem has none. */
   generation(file: FileRef): number;
+  /** What changes files; absent in a tree that is only read. */
+  readonly writer?: TreeWriter;
 }
