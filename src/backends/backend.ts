@@ -1,4 +1,5 @@
 /** How a handle reaches a daemon: what every backend offers, whatever is behind it. */
+import type { PackOptions } from './io/tar-packer.ts';
 import type { TarEntry } from './io/tar-reader.ts';
 import type { DriveConfig } from '../platform/engine/config.ts';
 
@@ -13,6 +14,8 @@ export type FileOrigin =
   | { kind: 'path'; path: string }
   | { kind: 'fd'; fd: number }
   | { kind: 'bytes'; bytes: Uint8Array }
+  /** A file or folder of the host, as a tar stream; see `io/tar-packer.ts`. */
+  | { kind: 'pack'; path: string; options?: Omit<PackOptions, 'warn'> }
   | { kind: 'stream'; next: NextChunk };
 
 /** Where the bytes of a FileOut argument go. */
@@ -50,6 +53,8 @@ export interface BackendCall {
 export interface LaunchConfig {
   drives: readonly DriveConfig[];
   verbose: boolean;
+  /** Folder of the host for temporary files; the system's if absent. */
+  tmpdir?: string;
 }
 
 /** What a backend tells its handle between a call's start and its end. */

@@ -34,6 +34,11 @@ export interface AddDriveExtras {
   backing?: 'none' | 'folder' | 'any';
   /** Name or id of an internal snapshot to open instead of the current state. */
   snapshot?: string;
+  /**
+   * What writing to a read-only drive does: `overlay`, the default, keeps it in a temporary overlay that is dropped at
+   * close; `refuse` fails with EROFS.
+   */
+  writes?: 'overlay' | 'refuse';
 }
 
 /** Options of copyOut beside those of the API. */

@@ -230,7 +230,8 @@ export class HandleCore {
     this.onOpen(true);
     try {
       this.#backend = await this.#backendToLaunch();
-      await this.#backend.launch({ drives: this.drives.configs(), verbose: this.settings.verbose });
+      const { verbose, tmpdir } = this.settings;
+      await this.#backend.launch({ drives: this.drives.configs(), verbose, tmpdir });
       this.#state = 'ready';
     } catch (error) {
       this.#state = 'config';

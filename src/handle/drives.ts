@@ -50,6 +50,7 @@ export interface AddDriveOptions {
   blocksize?: number;
   backing?: 'none' | 'folder' | 'any';
   snapshot?: string;
+  writes?: 'overlay' | 'refuse';
 }
 
 interface Drive extends DriveConfig {
@@ -118,6 +119,7 @@ export class DriveList {
     }
     const { format, label, name, blocksize, backing, snapshot, iface, cachemode, discard, copyonread } =
       options;
+    if (options.writes === 'refuse') drive.refuseWrites = true;
     Object.assign(
       drive,
       Object.fromEntries(
@@ -195,6 +197,13 @@ export class DriveList {
 
 function checkOptions(options: AddDriveOptions): void {
   const { format, iface, label, name, protocol = 'file', cachemode, discard, blocksize, backing } = options;
+  const { writes } = options;
+  if (writes !== undefined && writes !== 'overlay' && writes !== 'refuse') {
+    throw invalid(`writes is '${String(writes)}', it must be overlay or refuse`);
+  }
+  if (writes !== undefined && options.readonly !== true) {
+    throw invalid('writes is given, but the drive is not read-only');
+  }
   if (format !== undefined && !/^[\w-]+$/.test(format)) {
     throw invalid(`format is '${format}', it must be a name of letters, digits, _ and -`);
   }

@@ -42,6 +42,8 @@ const LONG: ReadonlySet<string> = new Set([
   'disk_format',
   'disk_virtual_size',
   'disk_has_backing_file',
+  'disk_create',
+  'copy_in',
   'copy_out',
 ]);
 
@@ -144,12 +146,16 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
   disk_format: (core, [filename]) => core.hostCall('disk_format', [filename]),
   disk_virtual_size: (core, [filename]) => core.hostCall('disk_virtual_size', [filename]),
   disk_has_backing_file: (core, [filename]) => core.hostCall('disk_has_backing_file', [filename]),
-  disk_create: unsupported('creating disk images'),
+  disk_create: (core, [filename, format, size], options) =>
+    core.hostCall('disk_create', [filename, format, size, options]),
   async copy_out(core, [remotePath, localDirectory], options) {
     const { copyOut } = await import('./copy-out.ts');
     await copyOut(core, remotePath as string, localDirectory as string, options);
   },
-  copy_in: unsupported('copying into a guest'),
+  async copy_in(core, [localPath, remoteDirectory]) {
+    const { copyIn } = await import('./copy-in.ts');
+    await copyIn(core, localPath as string, remoteDirectory as string);
+  },
   mount_local: unsupported('mounting a guest on the host'),
   mount_local_run: unsupported('mounting a guest on the host'),
   umount_local: unsupported('mounting a guest on the host'),

@@ -4,7 +4,7 @@ import { GuestfsError } from '../errors/index.ts';
 
 /** Options that an action takes on a handle beside those of its record; they are not for the daemon. */
 const EXTRA_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  add_drive: ['backing', 'snapshot'],
+  add_drive: ['backing', 'snapshot', 'writes'],
   copy_out: ['links'],
 };
 

@@ -122,6 +122,7 @@ function readRequest({ line }: ToolContext): Request {
     }
   }
   if (readOnly && request.shared.writable) throw new UsageError('--ro and --rw exclude each other');
+  request.shared.overlay = readOnly;
   return request;
 }
 
@@ -183,6 +184,7 @@ async function runBatch(
     pipeError: request.pipeError,
     keysFromStdin: request.shared.keysFromStdin,
     echoKeys: request.shared.echoKeys,
+    refusesWrites: !request.shared.writable && !request.shared.overlay,
     newHandle: () => handleFor(request, false),
   });
   if (request.progressBars === true) {

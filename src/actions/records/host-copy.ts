@@ -14,7 +14,8 @@ export const hostCopyActions = [
     ret: { type: 'void' },
     visibility: 'public_no_fish',
     summary: 'copy a file or folder of the host into the guest',
-    description: 'Not part of this version: fails with ENOTSUP.',
+    description:
+      'Copies `localpath`, a file or folder of the host with everything below it, into the directory `remotedir` of the guest, which must exist, under its own name. Owners (by number), modes, times, links and device nodes are kept; sockets are left out. What is there already is replaced, folders are merged.',
   },
   {
     name: 'copy_out',

@@ -1,6 +1,6 @@
 /** Messages between a handle's thread and its engine worker. Everything in them survives structured clone. */
 import type { ErrorRecord } from '../../errors/index.ts';
-import type { ExtractOptions, LaunchConfig } from '../backend.ts';
+import type { ExtractOptions, FileOrigin, LaunchConfig } from '../backend.ts';
 
 /** Words of the shared control block, as indices of an Int32Array. */
 export const CONTROL = {
@@ -36,6 +36,7 @@ export type WireOrigin =
   | { kind: 'path'; path: string }
   | { kind: 'fd'; fd: number }
   | { kind: 'bytes'; bytes: Uint8Array }
+  | Extract<FileOrigin, { kind: 'pack' }>
   /** Through the input window, piece by piece, each asked for with a `pull`. */
   | { kind: 'window'; window: SharedArrayBuffer };
 

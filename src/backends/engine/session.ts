@@ -9,6 +9,7 @@ import type { BackendCall, FileOrigin, FileTarget, LaunchConfig } from '../backe
 import { DescriptorSink, PathSink, type ClosableSink } from '../io/sink.ts';
 import { extractor } from '../io/tar-extractor.ts';
 import { bytesSource, descriptorSource, pathSource, type ClosableSource } from '../io/source.ts';
+import { packSource } from '../io/tar-packer.ts';
 import { hostActions } from './host-actions.ts';
 import { ProgressMeter } from './progress.ts';
 
@@ -67,6 +68,7 @@ export class EngineSession {
       const started = performance.now();
       const platform = this.#createPlatform({
         drives: config.drives,
+        ...(config.tmpdir === undefined ? {} : { tmpdir: config.tmpdir }),
         warn: (message) => this.#events.warning(message),
       });
       this.#daemon = new Daemon(
@@ -180,6 +182,11 @@ export class EngineSession {
         return descriptorSource(origin.fd, this.checkCancelled);
       case 'bytes':
         return bytesSource(origin.bytes);
+      case 'pack':
+        return packSource(origin.path, {
+          ...origin.options,
+          warn: (message) => this.#events.warning(message),
+        });
       case 'source':
         return origin.source;
     }

@@ -4,8 +4,10 @@ export interface DriveConfig {
   path: string;
   /** Stated image format; probed if absent. */
   format?: string;
-  /** Writes go to an overlay that is dropped at close. */
+  /** Writes go to an overlay that is dropped at close, or fail where `refuseWrites` is set. */
   readonly: boolean;
+  /** A read-only drive has no overlay: writes fail with EROFS. The tools' drives without `--rw` are so. */
+  refuseWrites?: boolean;
   /** Which backing files may be opened. */
   backing?: 'none' | 'folder' | 'any';
   /** Name or id of an internal snapshot to open instead of the current state. */
@@ -21,6 +23,8 @@ export interface DriveConfig {
 /** What an engine is started with. */
 export interface EngineConfig {
   drives: readonly DriveConfig[];
+  /** Folder for what overlays cannot hold in memory; the system's temporary folder if absent. */
+  tmpdir?: string;
   /** Hears what is odd but does not stop the work, one sentence a call. */
   warn(message: string): void;
 }

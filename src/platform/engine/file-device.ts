@@ -3,16 +3,20 @@ import { guard } from '../../block/guard.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { FileTree } from '../../vfs/tree.ts';
 
-/** A file of the guest as a read-only device, as a loop device would show it: whole sectors only. */
-export function fileDevice(tree: FileTree, path: string): BlockDevice {
+/**
+ * A file of the guest as a device, as a loop device would show it: whole sectors only. Read-only where the tree has no
+ * writer or `readonly` is set.
+ */
+export function fileDevice(tree: FileTree, path: string, readonly = false): BlockDevice {
   const file = tree.resolve(path);
+  const writer = readonly ? undefined : tree.writer;
   const sectorSize = 512;
   const { size } = tree.stat(file);
   return guard(
     {
       size: size - (size % sectorSize),
       sectorSize,
-      writable: false,
+      writable: writer !== undefined,
       readAt(offset, into) {
         let done = 0;
         while (done < into.length) {
@@ -27,17 +31,13 @@ export function fileDevice(tree: FileTree, path: string): BlockDevice {
           done += count;
         }
       },
-      writeAt: refuse,
-      zero: refuse,
-      discard: refuse,
+      writeAt: (offset, from) => writer?.write(file, offset, from),
+      zero: (offset, length) => writer?.punch(file, offset, length),
+      discard: (offset, length) => writer?.punch(file, offset, length),
       extents: (offset, length): Iterable<Extent> => tree.extents(file, offset, length),
-      flush() {},
+      flush: () => writer?.sync(),
       close() {},
     },
     path,
   );
-
-  function refuse(): never {
-    throw new GuestfsError('EROFS', `${path}: a loop device of the engine is read-only`, { path });
-  }
 }

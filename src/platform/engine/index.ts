@@ -83,12 +83,16 @@ export class EnginePlatform implements Platform, TreeOpener {
   }
 
   sync(): void {
+    this.mounts.sync();
     for (const { device } of this.#disks) device.flush();
   }
 
   close(): void {
-    this.mounts.unmountAll();
-    for (const { device } of this.#disks) device.close();
+    try {
+      this.mounts.unmountAll();
+    } finally {
+      for (const { device } of this.#disks) device.close();
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import type { BlockDevice } from '../../block/device.ts';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import type { FileSystem } from '../../filesystems/filesystem.ts';
 import { MountedTree } from '../../vfs/mounted-tree.ts';
+import type { FileTree } from '../../vfs/tree.ts';
 import type { DeviceTable, Identification, MountControl, MountEntry, MountRequest } from '../contract.ts';
 import type { MountBelow, PrivateTree } from '../inspect-capability.ts';
 import { fileDevice } from './file-device.ts';
@@ -45,11 +46,17 @@ export class EngineMounts implements MountControl {
     const key = `loop:${this.tree.realpath(path)}`;
     const shared = this.#shared.get(key) ?? this.#open(key, device, path, undefined, undefined, []);
     shared.uses++;
-    this.#attach(shared, mountpoint, { mountable: path, readonly: true, options: ['loop'] });
+    this.#attach(shared, mountpoint, { mountable: path, readonly: !device.writable, options: ['loop'] });
   }
 
   unmount(where: { path: string } | { device: string }): void {
     this.#release(this.tree.unmount('path' in where ? where.path : this.#mountpointOf(where.device)).fs);
+  }
+
+  /** Make durable what was changed in the mounted filesystems. */
+  sync(): void {
+    const tree: FileTree = this.tree;
+    tree.writer?.sync();
   }
 
   unmountAll(): void {

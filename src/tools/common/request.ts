@@ -37,6 +37,8 @@ export class SharedOptions {
   domain: string | undefined;
   /** Set by `--rw`; everything is read-only without it. */
   writable = false;
+  /** Set by an explicit `--ro`: what is written goes to an overlay that is dropped at the end. */
+  overlay = false;
   #format: string | undefined;
   #blocksize: number | undefined;
   #backing: DiskRequest['backing'];

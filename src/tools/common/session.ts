@@ -11,6 +11,7 @@ interface DriveOptions {
   format?: string;
   blocksize?: number;
   backing?: 'none' | 'folder' | 'any';
+  writes?: 'overlay' | 'refuse';
 }
 
 /**
@@ -45,6 +46,7 @@ export async function openHandle(
 async function addDisks(handle: Handle, shared: SharedOptions, paths: readonly string[]): Promise<void> {
   for (const [at, { format, blocksize, backing }] of shared.disks.entries()) {
     const options: DriveOptions = { readonly: !shared.writable };
+    if (!shared.writable && !shared.overlay) options.writes = 'refuse';
     if (format !== undefined) options.format = format;
     if (blocksize !== undefined) options.blocksize = blocksize;
     if (backing !== undefined) options.backing = backing;

@@ -26,6 +26,7 @@ export async function runInteractive(
     pipeError: request.pipeError,
     keysFromStdin: request.shared.keysFromStdin,
     echoKeys: request.shared.echoKeys,
+    refusesWrites: !request.shared.writable && !request.shared.overlay,
     newHandle,
   });
   const stop = (): void => {

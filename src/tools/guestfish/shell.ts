@@ -21,6 +21,8 @@ export interface ShellOptions {
   pipeError: boolean;
   keysFromStdin: boolean;
   echoKeys: boolean;
+  /** The disks of the command line refuse writes: a refusal names the option that would allow them. */
+  refusesWrites?: boolean;
   /** A new handle for `reopen`. */
   newHandle: () => Promise<Handle>;
 }
@@ -186,7 +188,11 @@ export class Shell {
     await this.out.flush();
     const { name, number } = this.source;
     const place = name === undefined || this.options.interactive ? '' : `${name}:${number}: `;
-    this.err.write(`${place}${errorText(error)}\n`);
+    const refused = this.options.refusesWrites && error instanceof GuestfsError && error.code === 'EROFS';
+    const hint = refused
+      ? '\n(disks are read-only unless guestfish is started with --rw; --ro keeps changes for this run only)'
+      : '';
+    this.err.write(`${place}${errorText(error)}${hint}\n`);
     await this.err.flush();
   }
 }
