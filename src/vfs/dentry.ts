@@ -1,4 +1,5 @@
 import type { FileSystem } from '../filesystems/filesystem.ts';
+import { S_IFDIR, S_IFMT } from './mode.ts';
 import type { FileRef } from './tree.ts';
 
 /** A mounted filesystem, as the nodes below it see it. */
@@ -7,17 +8,18 @@ export interface Mount {
   /** Device number in st_dev's encoding. */
   readonly dev: number;
   readonly root: Node;
+  readonly info: { readonly readonly: boolean };
   /** Filesystems mounted on directories of this one, by the inode they cover. */
   readonly covered: Map<number, Mount>;
 }
 
-/** A file of the tree: what a FileRef is behind its brand. */
+/** A file of the tree: what a FileRef is behind its brand. Inode, parent and name change when it is renamed. */
 export class Node {
   mount: Mount;
-  readonly inode: number;
+  inode: number;
   /** The directory it was found in; null for the root of the tree. */
-  readonly parent: Node | null;
-  readonly name: string;
+  parent: Node | null;
+  name: string;
   /** st_mode once it was asked for, else -1. */
   mode = -1;
   /** Names looked up or listed so far; directories only. */
@@ -54,6 +56,8 @@ export function pathOf(node: Node): string {
   return `/${names.reverse().join('/')}`;
 }
 
+const NONE: readonly Node[] = [];
+
 /** Names remembered over all directories together; at roughly 150 bytes each. */
 const MAX_NAMES = 65_536;
 /** A directory of more entries is not listed into memory; its lookups go to the filesystem. */
@@ -68,6 +72,8 @@ const LISTING_PAYS_AFTER = 4;
  */
 export class DentryCache {
   readonly #directories = new Set<Node>();
+  /** The same directories by filesystem and inode: one that is mounted twice has several nodes. */
+  readonly #byInode = new Map<FileSystem, Map<number, Node[]>>();
   #count = 0;
 
   /** The file `name` of `directory`, or undefined if there is none. */
@@ -91,6 +97,71 @@ export class DentryCache {
   /** Forget everything that was remembered, after the filesystem changed or went. */
   clear(): void {
     for (const directory of this.#directories) this.#forget(directory);
+    this.#byInode.clear();
+  }
+
+  /** A name was made in a directory. Returns its node. `mode` is its st_mode. */
+  created(directory: Node, name: string, inode: number, mode: number): Node {
+    const { fs } = directory.mount;
+    for (const other of this.#nodesOf(fs, directory.inode)) {
+      if (other === directory) continue;
+      // Where names are known whole they have to stay so.
+      if (other.complete) this.#remember(other, new Node(other.mount, inode, other, name));
+    }
+    const node = new Node(directory.mount, inode, directory, name);
+    node.mode = mode;
+    this.#remember(directory, node);
+    if ((mode & S_IFMT) === S_IFDIR && !fs.caseInsensitive) {
+      node.names = new Map();
+      node.complete = true;
+      this.#register(node);
+    }
+    return node;
+  }
+
+  /** A name of a directory is gone; `inode` is what it was. */
+  removed(directory: Node, name: string, inode: number, wasDirectory: boolean): void {
+    const { fs } = directory.mount;
+    for (const other of this.#nodesOf(fs, directory.inode)) this.#drop(other, name, inode);
+    if (wasDirectory) for (const gone of this.#nodesOf(fs, inode)) this.#forget(gone);
+  }
+
+  /**
+   * What was `from` has another directory, name and maybe inode: the node moves with all that is known below it, so
+   * that references to it stay true.
+   */
+  moved(from: Node, directory: Node, name: string, inode: number): void {
+    const { fs } = directory.mount;
+    const old = from.parent as Node;
+    for (const other of this.#nodesOf(fs, old.inode)) this.#drop(other, from.name, from.inode);
+    if (from.inode !== inode) {
+      for (const stale of this.#nodesOf(fs, from.inode)) this.#forget(stale);
+      from.inode = inode;
+    }
+    // Nodes of the same directory that were found in another way have a parent that is wrong now.
+    for (const other of this.#nodesOf(fs, inode)) if (other !== from) this.#forget(other);
+    from.parent = directory;
+    from.name = name;
+    for (const other of this.#nodesOf(fs, directory.inode)) {
+      if (other === directory || !other.complete) continue;
+      this.#remember(other, new Node(other.mount, inode, other, name));
+    }
+    this.#remember(directory, from);
+  }
+
+  #nodesOf(fs: FileSystem, inode: number): readonly Node[] {
+    return this.#byInode.get(fs)?.get(inode) ?? NONE;
+  }
+
+  #drop(directory: Node, name: string, inode: number): void {
+    const { names } = directory;
+    if (names === undefined) return;
+    if (names.delete(name)) this.#count--;
+    if (!directory.mount.fs.caseInsensitive) return;
+    // Other spellings of the name, which were looked up.
+    for (const [spelling, node] of names) {
+      if (node.inode === inode && names.delete(spelling)) this.#count--;
+    }
   }
 
   #list(directory: Node): void {
@@ -114,15 +185,21 @@ export class DentryCache {
   #remember(directory: Node, node: Node): void {
     if (directory.names === undefined) {
       directory.names = new Map();
-      this.#directories.add(directory);
+      this.#register(directory);
     }
+    if (!directory.names.has(node.name)) this.#count++;
     directory.names.set(node.name, node);
-    if (++this.#count <= MAX_NAMES) return;
+    if (this.#count <= MAX_NAMES) return;
     for (const oldest of this.#directories) {
       if (oldest === directory) continue;
       this.#forget(oldest);
-      if (this.#count <= MAX_NAMES / 2) break;
+      if (this.#count <= MAX_NAMES / 2) return;
     }
+    if (this.#count <= MAX_NAMES) return;
+    // One directory has all of it.
+    this.#forget(directory);
+    directory.misses = -1;
+    this.#remember(directory, node);
   }
 
   #forget(directory: Node): void {
@@ -131,5 +208,19 @@ export class DentryCache {
     directory.complete = false;
     directory.misses = 0;
     this.#directories.delete(directory);
+    const inodes = this.#byInode.get(directory.mount.fs);
+    const left = inodes?.get(directory.inode)?.filter((node) => node !== directory) ?? [];
+    if (left.length > 0) inodes?.set(directory.inode, left);
+    else inodes?.delete(directory.inode);
+  }
+
+  #register(directory: Node): void {
+    this.#directories.add(directory);
+    const { fs } = directory.mount;
+    let inodes = this.#byInode.get(fs);
+    if (inodes === undefined) this.#byInode.set(fs, (inodes = new Map()));
+    const known = inodes.get(directory.inode);
+    if (known === undefined) inodes.set(directory.inode, [directory]);
+    else known.push(directory);
   }
 }

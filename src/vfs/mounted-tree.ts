@@ -5,6 +5,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.ts';
 import { MountpointDirectories } from './mountpoints.ts';
 import { atNode, checkLength, checkName, checkPath, fail, PATH_MAX, withPath } from './path-checks.ts';
 import type { FileRef, FileTree, TreeStat } from './tree.ts';
+import { MountedTreeWriter } from './tree-writing.ts';
 
 /** What a mount is known by besides its filesystem. */
 export interface MountInfo {
@@ -29,6 +30,7 @@ export interface MountedFileSystem {
 }
 
 interface MountRecord extends Mount, MountedFileSystem {
+  readonly info: MountInfo;
   readonly under: MountRecord | null;
   /** Inode of `under` that it covers. */
   readonly onto: number;
@@ -58,12 +60,16 @@ export class MountedTree implements FileTree {
   readonly #base = new MountpointDirectories();
   readonly #bottom: MountRecord;
   readonly #dentries = new DentryCache();
+  readonly writer = new MountedTreeWriter({
+    dentries: this.#dentries,
+    isMountpoint: (fs, inode) => this.#isMountpoint(fs, inode),
+  });
   #mounts: MountRecord[] = [];
   #nextAnonymous = 64;
 
   constructor() {
     const info: MountInfo = { mountable: 'rootfs', readonly: false, options: [], dev: 2 };
-    this.#bottom = this.#record(this.#base, '/', info, null, 0, new Node(null, this.#base.root, null, ''));
+    this.#bottom = this.#record(this.#base, info, null, 0, new Node(null, this.#base.root, null, ''));
   }
 
   /** True once anything is mounted anywhere. */
@@ -82,7 +88,7 @@ export class MountedTree implements FileTree {
     }
     const under = target.mount as MountRecord;
     const root = new Node(null, fs.root, target.parent, target.name);
-    const mount = this.#record(fs, pathOf(target), info, under, target.inode, root);
+    const mount = this.#record(fs, info, under, target.inode, root);
     under.covered.set(target.inode, mount);
     this.#mounts.push(mount);
   }
@@ -104,6 +110,7 @@ export class MountedTree implements FileTree {
     mount.under?.covered.delete(mount.onto);
     this.#mounts = this.#mounts.filter((other) => other !== mount);
     this.#dentries.clear();
+    if (!this.#mounts.some(({ fs }) => fs === mount.fs)) this.writer.forget(mount.fs);
     return mount;
   }
 
@@ -375,6 +382,10 @@ export class MountedTree implements FileTree {
     throw fail('EINVAL', pathOf(node), 'it is not a regular file and has no content here');
   }
 
+  #isMountpoint(fs: FileSystem, inode: number): boolean {
+    return this.#mounts.some(({ under, onto }) => onto === inode && under?.fs === fs);
+  }
+
   #mountAt(mountpoint: string): MountRecord {
     const node = this.#walk(mountpoint, true);
     const mount = node.mount as MountRecord;
@@ -400,21 +411,17 @@ export class MountedTree implements FileTree {
     return { parent, name };
   }
 
-  #record(
-    fs: FileSystem,
-    mountpoint: string,
-    info: MountInfo,
-    under: MountRecord | null,
-    onto: number,
-    root: Node,
-  ): MountRecord {
+  #record(fs: FileSystem, info: MountInfo, under: MountRecord | null, onto: number, root: Node): MountRecord {
     const dev = info.dev ?? this.#nextAnonymous++;
     const mount: MountRecord = {
       fs,
       dev,
       root,
       covered: new Map(),
-      mountpoint,
+      // A directory above may be renamed.
+      get mountpoint() {
+        return pathOf(root);
+      },
       info: { ...info },
       under,
       onto,

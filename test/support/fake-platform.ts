@@ -12,12 +12,18 @@ import { MountedTree } from '../../src/vfs/mounted-tree.ts';
 export function fakePlatform(
   mounts: Record<string, FileSystem>,
   devices: Record<string, BlockDevice> = {},
+  options: { writable?: boolean } = {},
 ): { platform: Platform; tree: MountedTree } {
   const tree = new MountedTree();
   let disk = 0;
   for (const [mountpoint, fs] of Object.entries(mounts)) {
     const mountable = `/dev/sd${String.fromCharCode(0x61 + disk)}`;
-    tree.mount(fs, mountpoint, { mountable, readonly: true, options: [], dev: makeDevice(8, disk++ * 16) });
+    tree.mount(fs, mountpoint, {
+      mountable,
+      readonly: !options.writable,
+      options: [],
+      dev: makeDevice(8, disk++ * 16),
+    });
   }
   const platform = {
     name: 'engine',

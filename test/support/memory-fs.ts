@@ -3,8 +3,10 @@ import { encodeText } from '../../src/bytes/text.ts';
 import type { Extent } from '../../src/block/device.ts';
 import type { DirEntry, FileSystem, Stat, StatFs, Xattr } from '../../src/filesystems/filesystem.ts';
 import { fileTypeOf, makeDevice } from '../../src/vfs/mode.ts';
+import { MemoryWriter } from './memory-writer.ts';
 
-interface MemoryInode {
+/** A file of a MemoryFileSystem. */
+export interface MemoryInode {
   stat: Stat;
   names?: Map<string, number>;
   content?: Uint8Array;
@@ -25,12 +27,28 @@ export class MemoryFileSystem implements FileSystem {
   /** How often `lookup` was called. */
   lookups = 0;
   closed = false;
+  /** Bytes that all contents together may have. */
+  readonly capacity: number = 2 ** 26;
+  /** What writes it; it is there before it was asked for. */
+  readonly writer: MemoryWriter;
   readonly #inodes = new Map<number, MemoryInode>();
   #next = 2;
 
-  constructor(options: { caseInsensitive?: boolean } = {}) {
+  constructor(options: { caseInsensitive?: boolean; capacity?: number } = {}) {
+    this.capacity = options.capacity ?? this.capacity;
     this.caseInsensitive = options.caseInsensitive ?? false;
     this.#make(0o040755, {}).names = new Map();
+    this.writer = new MemoryWriter({
+      make: (mode) => this.#make(mode, {}),
+      inode: (number) => this.#inode(number),
+      drop: (number) => void this.#inodes.delete(number),
+      capacity: this.capacity,
+      used: () => [...this.#inodes.values()].reduce((sum, { content }) => sum + (content?.length ?? 0), 0),
+    });
+  }
+
+  openWriter(): MemoryWriter {
+    return this.writer;
   }
 
   /** Make a directory and those above it; one that exists is only given the attributes. */
