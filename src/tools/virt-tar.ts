@@ -1,9 +1,9 @@
-import { UnsupportedError } from '../errors/index.ts';
 import { EXIT } from './common/errors.ts';
 import { fileOutput } from './common/file-output.ts';
 import { readShared } from './common/operands.ts';
 import { runTool } from './common/run.ts';
 import { openMounted } from './common/session.ts';
+import { finishGuest, openGuestForWriting } from './common/writing.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { UsageError } from './common/usage-error.ts';
 import { virtTarSpec } from './specs/wrappers.ts';
@@ -24,12 +24,21 @@ export async function main(args: readonly string[], spec: ToolSpec = virtTarSpec
     );
     if (direction === undefined)
       throw new UsageError('say what to do: -x packs a directory of the guest, -u unpacks into it');
-    if (direction === 'in') throw new UnsupportedError('-u: unpacking into a guest is not supported yet');
     const [directory, archive, ...more] = operands;
     if (directory === undefined || archive === undefined || more.length > 0) {
       throw new UsageError(
-        'give the disks, a directory of the guest and the archive to write (- is standard output)',
+        'give the disks, a directory of the guest and the archive (- is standard output or input)',
       );
+    }
+    if (direction === 'in') {
+      const written = await openGuestForWriting(spec.name, shared);
+      try {
+        await written.tarIn(archive, directory, gzip ? { compress: 'gzip' } : {});
+        await finishGuest(written, { made: [directory] });
+      } finally {
+        await written.close();
+      }
+      return EXIT.ok;
     }
     const handle = await openMounted(spec.name, shared);
     try {

@@ -59,6 +59,17 @@ export const driveOptions: readonly OptionSpec[] = [
   },
 ];
 
+/** The same for a tool that writes. */
+export const writingDriveOptions: readonly OptionSpec[] = driveOptions.map((option) =>
+  option.name === 'add'
+    ? {
+        ...option,
+        manual:
+          'Add a disk image or a host block device: a path or a `file:` address. A guest with several disks needs all of them, each with its own `-a`, in the order the guest has them. The disk is written to: the guest must not be running.',
+      }
+    : option,
+);
+
 /** Options about keys of encrypted disks. */
 export const keyOptions: readonly OptionSpec[] = [
   {

@@ -21,6 +21,7 @@ function fakeHandle(content: string): { handle: Handle; calls: string[]; uploade
   const calls: string[] = [];
   let uploaded = '';
   const handle = {
+    realpath: (path: string) => Promise.resolve(path),
     download: async (_path: string, to: string) => writeFileSync(to, content),
     downloadOffset: async (_path: string, to: string, offset: number, size: number) =>
       writeFileSync(to, content.slice(offset, offset + size)),

@@ -1,72 +1,17 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { editCopy, editGuestFile } from '../common/edit-file.ts';
+import { runProgram } from '../common/run-program.ts';
 import { parseNumber } from './numbers.ts';
 import { ShellError } from './shell-error.ts';
 import type { Shell } from './shell.ts';
-import { hostName, withTemporaryFolder } from './temporary.ts';
-import { runProgram } from './view.ts';
 
 /** More than this is not given to a hex editor unless a part was named. */
 const HEX_LIMIT = 100 * 1024 * 1024;
 
-async function fingerprint(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
-/**
- * Edit a host copy and hand it to `upload` if it was changed. If that fails the copy stays, and the message says
- * where: a person's typing is not thrown away.
- */
-async function editCopy(
-  name: string,
-  program: string,
-  download: (file: string) => Promise<void>,
-  upload: (file: string) => Promise<void>,
-): Promise<void> {
-  let failure: unknown;
-  await withTemporaryFolder(
-    async (folder) => {
-      const file = join(folder, hostName(name));
-      await download(file);
-      const before = await fingerprint(file);
-      runProgram(program, file);
-      if ((await fingerprint(file)) === before) return;
-      try {
-        await upload(file);
-      } catch (error) {
-        failure = error;
-        throw new ShellError(
-          `${error instanceof Error ? error.message : String(error)}\nwhat you edited is kept in ${file}`,
-        );
-      }
-    },
-    () => failure !== undefined,
-  );
-}
-
-/** `edit`: the changed file goes up beside the old one, gets its attributes, and takes its place in one step. */
+/** `edit`: the changed file takes the place of the old one in one step, with its attributes. */
 export async function editFile(shell: Shell, path: string, editor: string): Promise<void> {
   await shell.out.flush();
-  const { handle } = shell;
-  await editCopy(
-    path,
-    editor,
-    (file) => handle.download(path, file),
-    async (file) => {
-      const slash = path.lastIndexOf('/');
-      const fresh = `${path.slice(0, slash + 1)}.${path.slice(slash + 1)}.${randomLetters()}`;
-      await handle.upload(file, fresh);
-      await handle.copyAttributes(path, fresh, { all: true });
-      await handle.mv(fresh, path);
-    },
-  );
-}
-
-function randomLetters(): string {
-  return Math.random().toString(36).slice(2, 10);
+  await editGuestFile(shell.handle, path, (file) => runProgram(editor, file));
 }
 
 /** `hexedit`: the changed bytes are written back where they were. */
@@ -93,7 +38,7 @@ export async function hexEdit(shell: Shell, words: readonly string[]): Promise<v
   await shell.out.flush();
   await editCopy(
     path,
-    process.env['HEXEDITOR'] ?? 'hexedit',
+    (file) => runProgram(process.env['HEXEDITOR'] ?? 'hexedit', file),
     (file) => handle.downloadOffset(path, file, start, size),
     async (file) => {
       const now = statSync(file).size;

@@ -2,19 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ShellError } from './shell-error.ts';
+import { runProgram } from '../common/run-program.ts';
 import type { Shell } from './shell.ts';
-import { hostName, withTemporaryFolder } from './temporary.ts';
-
-/** Run a host program (with arguments of its own, as in `less -R`) on a file, at the terminal. */
-export function runProgram(program: string, file: string): void {
-  const run = spawnSync('/bin/sh', ['-c', `${program} "$1"`, program, file], { stdio: 'inherit' });
-  if (run.error !== undefined) throw new ShellError(`cannot run ${program}: ${run.error.message}`);
-  if (run.status !== 0) {
-    throw new ShellError(
-      `${program}: ${run.signal === null ? `exit status ${run.status}` : `ended by ${run.signal}`}`,
-    );
-  }
-}
+import { hostName, withTemporaryFolder } from '../common/temporary.ts';
 
 /** `more` and `less`. */
 export async function pageFile(shell: Shell, path: string, pager: string): Promise<void> {

@@ -98,7 +98,7 @@ export const virtTarSpec: ToolSpec = {
       name: 'upload',
       short: 'u',
       long: ['upload'],
-      help: 'unpack the archive into the guest (not supported yet)',
+      help: 'unpack the archive into the guest',
     },
   ]).filter(({ name }) => name !== 'trace'),
   examples: [['virt-tar -zx guest.qcow2 /home home.tar.gz', 'a compressed archive']],
