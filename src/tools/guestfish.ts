@@ -23,6 +23,11 @@ async function guestfish(context: ToolContext, args: readonly string[]): Promise
   const request = readRequest(context);
   const { operands } = context.line;
   if (request.commandHelp) return showHelp(context, operands);
+  if (request.prepared.some((text) => text === 'help' || text === 'list')) {
+    const { preparedHelp } = await import('./guestfish/prepared-disk.ts');
+    context.out.write(preparedHelp());
+    return EXIT.ok;
+  }
   if (request.remote !== undefined) {
     const { runRemote } = await import('./guestfish/remote/client.ts');
     return runRemote(context, { ...request, pid: request.remote.pid });
@@ -61,6 +66,7 @@ function readRequest({ line }: ToolContext): Request {
     progressBars: undefined,
     remote: undefined,
     open: false,
+    prepared: [],
   };
   let readOnly = false;
   for (const option of line.options) {
@@ -90,9 +96,8 @@ function readRequest({ line }: ToolContext): Request {
         request.network = true;
         break;
       case 'new':
-        throw new UnsupportedError(
-          `-N ${option.value ?? ''}: making prepared disks is not supported yet; the commands 'sparse' and 'disk-create' make empty ones`,
-        );
+        request.prepared.push(option.value ?? '');
+        break;
       case 'no-sync':
         request.sync = false;
         break;

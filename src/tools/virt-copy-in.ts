@@ -22,7 +22,9 @@ export async function main(args: readonly string[], spec: ToolSpec = virtCopyInS
     );
     const target = operands.pop();
     if (target === undefined || operands.length === 0) {
-      throw new UsageError('give at least one file or directory of the host and the directory of the guest to copy to');
+      throw new UsageError(
+        'give at least one file or directory of the host and the directory of the guest to copy to',
+      );
     }
     const handle = await openGuestForWriting(spec.name, shared);
     try {

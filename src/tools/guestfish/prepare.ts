@@ -20,6 +20,8 @@ export interface Request {
   remote: { pid: string | undefined } | undefined;
   /** A disk was named without an option: show what is in it, whatever it is. */
   open: boolean;
+  /** Values of `-N`: disks to make. */
+  prepared: string[];
 }
 
 /** A handle with the drives and settings that were asked for. */
@@ -28,6 +30,16 @@ export async function handleFor(request: Request, interactive: boolean): Promise
   if (!request.sync) await handle.setAutosync(false);
   if (request.network) await handle.setNetwork(true);
   return handle;
+}
+
+/** Make the disks of `-N`, add and launch them. Later handles (`reopen`) have none of them. */
+async function makePreparedDisks(handle: Handle, request: Request): Promise<void> {
+  const { addPreparedDisks, fillPreparedDisks, parsePreparedDisk } = await import('./prepared-disk.ts');
+  const disks = request.prepared.map((text, at) => parsePreparedDisk(text, at + 1));
+  request.prepared = [];
+  await addPreparedDisks(handle, disks);
+  await handle.launch();
+  await fillPreparedDisks(handle, disks, request.shared.disks.length);
 }
 
 /** A handle as {@link handleFor} makes it, launched and with mounts where the options ask for them. */
@@ -46,9 +58,17 @@ export async function prepared(request: Request): Promise<Handle> {
 export async function prepareHandle(handle: Handle, request: Request): Promise<string[]> {
   const { shared, inspector, open } = request;
   const notes: string[] = [];
-  if (!inspector && !open && shared.mounts.length === 0) return notes;
-  if (shared.disks.length === 0) throw new UsageError('-i and -m need a disk: give at least one with -a');
-  await handle.launch();
+  if (request.prepared.length > 0) {
+    await makePreparedDisks(handle, request);
+    if (!inspector) {
+      await mountRequested(handle, shared.mounts, true);
+      return notes;
+    }
+  } else {
+    if (!inspector && !open && shared.mounts.length === 0) return notes;
+    if (shared.disks.length === 0) throw new UsageError('-i and -m need a disk: give at least one with -a');
+    await handle.launch();
+  }
   if (open) {
     const { mountWhatIsThere } = await import('../common/open-mode.ts');
     const opened = await mountWhatIsThere(handle, shared.writable);

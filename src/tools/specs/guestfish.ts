@@ -49,8 +49,9 @@ const ownOptions: readonly OptionSpec[] = [
     long: ['new'],
     value: 'required',
     placeholder: '[FILE=]TYPE',
-    help: 'make a prepared disk (not supported yet)',
-    manual: 'Make a disk with partitions and filesystems, and add it. Not supported yet.',
+    help: 'make a disk with partitions and filesystems and add it',
+    manual:
+      'Make a disk image, with a partition table and filesystems as TYPE says, and add it for writing: `disk`, `part`, `fs`, `lv`, `lvfs`, `bootroot` or `bootrootlv`, with parameters after colons, as in `-N fs:ext4:10G`. `-N help` tells about all of them. The file is `test1.img` (then `test2.img` and so on) in the current directory, or the FILE that is named; one of that name is overwritten. The disks are launched at once.',
   },
   {
     name: 'no-sync',

@@ -29,6 +29,9 @@ export const virtEditSpec: ToolSpec = {
   ]),
   examples: [
     ['virt-edit -a guest.qcow2 /etc/fstab', 'with $EDITOR'],
-    ["virt-edit -a guest.qcow2 /etc/default/grub -e 's/^GRUB_TIMEOUT=.*/GRUB_TIMEOUT=0/'", 'with an expression'],
+    [
+      "virt-edit -a guest.qcow2 /etc/default/grub -e 's/^GRUB_TIMEOUT=.*/GRUB_TIMEOUT=0/'",
+      'with an expression',
+    ],
   ],
 };

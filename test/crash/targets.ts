@@ -1,0 +1,152 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BlockDevice } from '../../src/block/device.ts';
+import { openExt4 } from '../../src/filesystems/ext4/index.ts';
+import { fatFormat } from '../../src/filesystems/fat/index.ts';
+import type { FileSystem } from '../../src/filesystems/filesystem.ts';
+
+/** What a real checker said of an image after a cut. */
+export interface Checked {
+  /** What it found that a cut must not leave, or undefined. */
+  problem: string | undefined;
+  /** The image after its repairs. */
+  image: Uint8Array;
+}
+
+/** A kind of filesystem that is put under power cuts. */
+export interface Target {
+  name: string;
+  kind: 'unix' | 'fat';
+  /** A crash leaves the tree as it was after one of the operations; else each file on its own. */
+  atomic: boolean;
+  /** Name of the program that must be there, for the skip message. */
+  tool: string;
+  size: number;
+  make(path: string): void;
+  open(device: BlockDevice): FileSystem;
+  check(image: Uint8Array, hasRename: boolean): Checked;
+}
+
+/** A folder in memory where there is one: thousands of images go through it. */
+export function workFolder(): string {
+  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'guestfs-crash-'));
+}
+
+let folder: string | undefined;
+
+function scratch(): string {
+  if (folder === undefined) {
+    folder = workFolder();
+    const mine = folder;
+    process.on('exit', () => rmSync(mine, { recursive: true, force: true }));
+  }
+  return join(folder, 'image');
+}
+
+/** Lines of e2fsck(8) that replaying a journal and finishing with orphans is announced by. */
+const REPAIR = /\? yes|FIXED|CLEARED|RELOCATED|SALVAGED|ABORTED|corrupt|invalid|illegal/i;
+/** What is leaked where there is no journal: space that nobody has, and files that have no name. */
+const LEAK =
+  /^(Block bitmap differences|Inode bitmap differences|Free (blocks|inodes) count wrong|Directories count wrong|Fix\? yes|Unattached (zero-length )?inode|Connect to \/lost\+found\? yes|Clear\? yes|Padding at end)/;
+
+function checkExt(journal: boolean) {
+  return (image: Uint8Array): Checked => {
+    const path = scratch();
+    writeFileSync(path, image);
+    const fixed = spawnSync('e2fsck', ['-fy', path], { encoding: 'utf8' });
+    const lines = fixed.stdout.split('\n');
+    const suspicious = lines.filter((line) => REPAIR.test(line));
+    const bad = journal ? suspicious : suspicious.filter((line) => !isLeak(line, lines));
+    let problem: string | undefined;
+    if ((fixed.status ?? 8) > 1)
+      problem = `e2fsck -fy ends with ${fixed.status}: ${fixed.stdout}${fixed.stderr}`;
+    else if (bad.length > 0) problem = `e2fsck repairs: ${fixed.stdout}`;
+    return { problem, image: new Uint8Array(readFileSync(path)) };
+  };
+}
+
+function isLeak(line: string, lines: readonly string[]): boolean {
+  if (LEAK.test(line)) return true;
+  const count = /^Inode \d+ ref count is (\d+), should be (\d+)/.exec(line);
+  // A count that is too high loses nothing.
+  return (
+    count !== null &&
+    (Number(count[1]) > Number(count[2]) || lines.some((other) => /^Unattached/.test(other)))
+  );
+}
+
+/** What fsck.fat(8) may say after a cut: clusters that nobody has, and counts. */
+const FAT_HARMLESS =
+  /^(fsck\.fat|Reclaimed|\s*$|.*: \d+ files, |Free cluster summary|  Auto-correcting|  Correcting|Leaving filesystem unchanged|Dirty bit is set|There are differences between boot|0x25|1\) |2\) |3\) |\d+\) |.*[Aa]uto|.*not automatically)/;
+
+function checkFat(image: Uint8Array, hasRename: boolean): Checked {
+  const path = scratch();
+  writeFileSync(path, image);
+  const found = spawnSync('fsck.fat', ['-n', path], { encoding: 'utf8' });
+  const bad = found.stdout
+    .split('\n')
+    .filter((line) => !FAT_HARMLESS.test(line))
+    // Inside a rename both names have the file.
+    .filter((line) => !(hasRename && /share clusters|^\/.* and$|Truncating second/.test(line)));
+  const problem =
+    bad.length > 0 || (found.status ?? 2) > 1 ? `fsck.fat -n (${found.status}): ${found.stdout}` : undefined;
+  return { problem, image };
+}
+
+function ext(name: string, args: readonly string[], journal: boolean, size = 4 * 1024 * 1024): Target {
+  return {
+    name,
+    kind: 'unix',
+    atomic: journal,
+    tool: 'mke2fs',
+    size,
+    make(path) {
+      writeFileSync(path, '');
+      truncateSync(path, size);
+      execFileSync('mke2fs', ['-q', '-F', ...args, path]);
+    },
+    open: (device) => openExt4(device, {}),
+    check: checkExt(journal),
+  };
+}
+
+function fat(name: string, bits: number, size: number): Target {
+  return {
+    name,
+    kind: 'fat',
+    atomic: false,
+    tool: 'mkfs.fat',
+    size,
+    make(path) {
+      writeFileSync(path, '');
+      truncateSync(path, size);
+      execFileSync('mkfs.fat', ['-F', String(bits), '-s', '1', path], { stdio: 'ignore' });
+    },
+    open: (device) => fatFormat.open(device, {}),
+    check: checkFat,
+  };
+}
+
+const JOURNAL = ['-J', 'size=1'];
+
+/** Filesystems under test. */
+export const targets: readonly Target[] = [
+  ext('ext4', ['-t', 'ext4', '-b', '1024', ...JOURNAL], true),
+  ext('ext4-inline', ['-t', 'ext4', '-b', '1024', '-O', 'inline_data', ...JOURNAL], true),
+  ext('ext4-quota', ['-t', 'ext4', '-b', '1024', '-O', 'quota', ...JOURNAL], true),
+  ext(
+    'ext4-bigalloc',
+    ['-t', 'ext4', '-b', '1024', '-O', 'bigalloc', '-C', '4096', ...JOURNAL],
+    true,
+    8 * 1024 * 1024,
+  ),
+  ext('ext3', ['-t', 'ext3', '-b', '1024', ...JOURNAL], true),
+  ext('ext4-nojournal', ['-t', 'ext4', '-b', '1024', '-O', '^has_journal'], false, 2 * 1024 * 1024),
+  ext('ext2', ['-t', 'ext2', '-b', '1024'], false, 2 * 1024 * 1024),
+  fat('fat12', 12, 1024 * 1024),
+  fat('fat16', 16, 4 * 1024 * 1024),
+  fat('fat32', 32, 34 * 1024 * 1024),
+];
