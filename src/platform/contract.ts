@@ -39,6 +39,11 @@ export interface DeviceTable {
   isReadonly(name: string): boolean;
   /** Read the partition table of a disk again. */
   reread(name: string): void;
+  /**
+   * The content of a device was written over: what is known of it is forgotten, and the partition table of a whole
+   * disk is read again. Throws as {@link find}.
+   */
+  changed?(name: string): void;
   /** Labels that were given to drives when they were added, and those of their partitions, with the devices. */
   labels(): Record<string, string>;
 }

@@ -76,6 +76,12 @@ export class EngineDeviceTable implements DeviceTable {
     this.#changed();
   }
 
+  changed(name: string): void {
+    const { name: canonical, kind } = this.find(name);
+    if (kind === 'disk') this.disk(canonical).reread();
+    this.#changed();
+  }
+
   labels(): Record<string, string> {
     const found: Record<string, string> = {};
     for (const disk of this.#disks) {
