@@ -1,4 +1,5 @@
 import { archiveActions } from './actions/archive.ts';
+import { attributesActions } from './actions/attributes.ts';
 import { blockdevActions } from './actions/blockdev.ts';
 import { checksumActions } from './actions/checksum.ts';
 import { devicesActions } from './actions/devices.ts';
@@ -12,9 +13,11 @@ import { inspectActions } from './actions/inspect.ts';
 import { internalActions } from './actions/internal.ts';
 import { isoActions } from './actions/iso.ts';
 import { lifecycleActions } from './actions/lifecycle.ts';
+import { linksActions } from './actions/links.ts';
 import { lvmActions } from './actions/lvm.ts';
 import { mdActions } from './actions/md.ts';
 import { mountActions } from './actions/mount.ts';
+import { namesActions } from './actions/names.ts';
 import { partitionsActions } from './actions/partitions.ts';
 import { readActions } from './actions/read.ts';
 import { statActions } from './actions/stat.ts';
@@ -27,6 +30,7 @@ import type { DaemonActions } from './generated/contract.ts';
 /** Every action that has an implementation, merged topic by topic; the order has no meaning. */
 export const implementations = {
   ...archiveActions,
+  ...attributesActions,
   ...blockdevActions,
   ...checksumActions,
   ...devicesActions,
@@ -40,9 +44,11 @@ export const implementations = {
   ...internalActions,
   ...isoActions,
   ...lifecycleActions,
+  ...linksActions,
   ...lvmActions,
   ...mdActions,
   ...mountActions,
+  ...namesActions,
   ...partitionsActions,
   ...readActions,
   ...statActions,

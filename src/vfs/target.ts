@@ -75,3 +75,8 @@ export function wantExisting(tree: FileTree, target: Target): { file: FileRef; s
   if (slash && (stat.mode & S_IFMT) !== S_IFDIR) throw fail('ENOTDIR', path, 'it is not a directory');
   return { file, stat };
 }
+
+/** Whether a path ends in a name of its own, not in `/`, `.` or `..`. */
+export function isName({ name }: Target): boolean {
+  return name !== '' && name !== '.' && name !== '..';
+}
