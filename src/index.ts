@@ -20,6 +20,7 @@ export type {
   CopyOutExtras,
   DeviceOrPath,
   FileInput,
+  PackedFolder,
   FileOutput,
 } from './handle/arguments.ts';
 export type { EventCallback, GuestfsEvents, ProgressEvent } from './handle/events.ts';

@@ -49,10 +49,19 @@ export interface BackendCall {
   serial: number;
 }
 
+/** What makes images the same each time they are made. */
+export interface Reproducible {
+  /** Seconds since 1970: the time of everything that is written. */
+  time: number;
+  /** What UUIDs and the like follow from. Default: the time alone. */
+  seed?: string;
+}
+
 /** What a backend is started with. */
 export interface LaunchConfig {
   drives: readonly DriveConfig[];
   verbose: boolean;
+  reproducible?: Reproducible;
   /** Folder of the host for temporary files; the system's if absent. */
   tmpdir?: string;
 }

@@ -1,9 +1,26 @@
+import { encodeText } from '../bytes/text.ts';
+import { sha256 } from './sha256.ts';
+
+/** What the bytes are made of where they are not to be left to chance. */
+let seeded: { seed: string; counter: number } | undefined;
+
 /**
- * `length` random bytes out of the platform's cryptographic generator, at most 65536. Where nothing may depend on
- * chance (a reproducible image), callers take their bytes from elsewhere.
+ * Make {@link randomBytes} give the same bytes each time, as they follow from the seed; undefined makes them random
+ * again. Holds for the whole thread. For images that are the same each time they are made, never for keys.
  */
+export function seedRandom(seed: string | undefined): void {
+  seeded = seed === undefined ? undefined : { seed, counter: 0 };
+}
+
+/** `length` random bytes out of the platform's cryptographic generator, at most 65536; see {@link seedRandom}. */
 export function randomBytes(length: number): Uint8Array {
-  return globalThis.crypto.getRandomValues(new Uint8Array(length));
+  const bytes = new Uint8Array(length);
+  if (seeded === undefined) return globalThis.crypto.getRandomValues(bytes);
+  for (let at = 0; at < length; at += 32) {
+    const block = sha256(encodeText(`${seeded.seed}\0${seeded.counter++}`));
+    bytes.set(block.subarray(0, Math.min(32, length - at)), at);
+  }
+  return bytes;
 }
 
 /** The 16 bytes of a random UUID, version 4 of RFC 9562, in network order. */

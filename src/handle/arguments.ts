@@ -3,12 +3,22 @@ import type { Readable, Writable } from 'node:stream';
 /** A parameter that may be a device or a path in the guest; a bare string beginning `/dev/` is a device. */
 export type DeviceOrPath = { device: string } | { path: string };
 
+/** A file or folder of the host as a tar archive that is made while it is read: for tarIn. */
+export interface PackedFolder {
+  /** Path of the host. */
+  pack: string;
+  /** Pack what is in the folder, named `./...`, and not the folder under its own name. */
+  contents?: boolean;
+  /** Times later than this, in seconds since 1970, become this. */
+  latest?: number;
+}
+
 /**
  * Where a FileIn argument comes from: a path of the host, `-` or `/dev/stdin` for standard input, `/dev/fd/N` for an
- * open descriptor (on every system), bytes, a Readable or an AsyncIterable of bytes or texts. A stream that is not
- * read to its end is told so.
+ * open descriptor (on every system), bytes, a Readable or an AsyncIterable of bytes or texts, or a folder of the host
+ * to pack. A stream that is not read to its end is told so.
  */
-export type FileInput = string | Uint8Array | Readable | AsyncIterable<Uint8Array | string>;
+export type FileInput = string | Uint8Array | Readable | AsyncIterable<Uint8Array | string> | PackedFolder;
 
 /**
  * Where a FileOut argument goes: a path of the host, `-` or `/dev/stdout` for standard output, `/dev/fd/N` for an open

@@ -1,5 +1,5 @@
 import { wipeKeys } from '../actions/check.ts';
-import type { Backend, BackendCall, FileOrigin, FileTarget } from '../backends/backend.ts';
+import type { Backend, BackendCall, FileOrigin, FileTarget, Reproducible } from '../backends/backend.ts';
 import { noteSuccess } from '../daemon/action-log.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { CallQueue } from './call-queue.ts';
@@ -33,6 +33,7 @@ export class HandleCore {
   readonly #queue = new CallQueue(() => this.#backend?.cancel());
   #serial = 0;
   #closing: Promise<void> | undefined;
+  reproducible: Reproducible | undefined;
   lastError: GuestfsError | null = null;
   errorHandler: ((error: GuestfsError) => void) | null = null;
   outOfMemoryHandler: (() => void) | null = null;
@@ -231,7 +232,13 @@ export class HandleCore {
     try {
       this.#backend = await this.#backendToLaunch();
       const { verbose, tmpdir } = this.settings;
-      await this.#backend.launch({ drives: this.drives.configs(), verbose, tmpdir });
+      const { reproducible } = this;
+      await this.#backend.launch({
+        drives: this.drives.configs(),
+        verbose,
+        tmpdir,
+        ...(reproducible === undefined ? {} : { reproducible }),
+      });
       this.#state = 'ready';
     } catch (error) {
       this.#state = 'config';

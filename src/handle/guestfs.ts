@@ -1,5 +1,5 @@
 import { EVENT_BITS, type EventName } from '../actions/events.ts';
-import type { Backend, BackendEvents } from '../backends/backend.ts';
+import type { Backend, BackendEvents, Reproducible } from '../backends/backend.ts';
 import { backendNotBuilt, parseBackend } from '../backends/names.ts';
 import { setHostErrnoTable, type GuestfsError } from '../errors/index.ts';
 import { constants } from 'node:os';
@@ -22,6 +22,11 @@ export interface GuestfsOptions {
    * `own` is the caller's thread, which starts faster and is kept busy by every call: for command-line tools.
    */
   thread?: 'worker' | 'own';
+  /**
+   * Make what is written the same each time: all times are `time`, in seconds since 1970, and what is else drawn by
+   * chance (UUIDs, hash seeds) follows from `seed`. With `thread: 'own'` it holds for all handles of the thread.
+   */
+  reproducible?: Reproducible;
   /** MiB of JavaScript heap of the worker. Default 512. */
   heapLimit?: number;
   /** MiB of buffers that the worker may have at a time. Default 1024. */
@@ -67,6 +72,7 @@ export class Guestfs extends ActionMethods implements AsyncDisposable {
       options[BACKEND] ?? ((core: HandleCore, name: string) => makeBackend(core, name, options));
     this.#core = new HandleCore(++handles, factory);
     this.#older = new OlderSetters(this.#core.events);
+    if (options.reproducible !== undefined) this.#core.reproducible = options.reproducible;
     if (options.closeOnExit !== false) {
       this.#core.onOpen = (open) => closeAtExit(this, open);
     }

@@ -6,6 +6,7 @@ export type {
   CopyOutExtras,
   DeviceOrPath,
   FileInput,
+  PackedFolder,
   FileOutput,
 } from './arguments.ts';
 export type { EventCallback, GuestfsEvents, ProgressEvent } from './events.ts';

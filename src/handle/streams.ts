@@ -4,7 +4,7 @@ import type { ActionEntry } from '../actions/table.ts';
 import type { FileOrigin, FileTarget, NextChunk } from '../backends/backend.ts';
 import { encodeText } from '../bytes/text.ts';
 import { GuestfsError } from '../errors/index.ts';
-import type { FileInput, FileOutput } from './arguments.ts';
+import type { FileInput, FileOutput, PackedFolder } from './arguments.ts';
 
 /**
  * The calls whose stream callbacks the running code is in, as opaque tokens: a call made there on the same handle
@@ -41,8 +41,12 @@ export function openInput(
   if (typeof input === 'string') return { end: hostPlace(entry, name, input, 0), release: nothing };
   if (input instanceof Uint8Array) return { end: { kind: 'bytes', bytes: input }, release: nothing };
   if (isAsyncIterable(input)) return inputStream(input, token);
+  if (isPackedFolder(input)) {
+    const { pack, ...options } = input;
+    return { end: { kind: 'pack', path: pack, options }, release: nothing };
+  }
   throw new TypeError(
-    `${entry.name}: argument '${name}' must be a path, '-', a Uint8Array, a Readable or an AsyncIterable`,
+    `${entry.name}: argument '${name}' must be a path, '-', a Uint8Array, a Readable, an AsyncIterable or { pack: PATH }`,
   );
 }
 
@@ -77,6 +81,10 @@ function hostPlace(
   if (text === '/dev/stderr') return { kind: 'fd', fd: 2 };
   const match = /^\/dev\/fd\/(\d{1,9})$/.exec(text);
   return match === null ? { kind: 'path', path: text } : { kind: 'fd', fd: Number(match[1]) };
+}
+
+function isPackedFolder(value: unknown): value is PackedFolder {
+  return typeof value === 'object' && value !== null && typeof (value as PackedFolder).pack === 'string';
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -74,7 +74,7 @@ function isLeak(line: string, lines: readonly string[]): boolean {
   // A count that is too high loses nothing.
   return (
     count !== null &&
-    (Number(count[1]) > Number(count[2]) || lines.some((other) => /^Unattached/.test(other)))
+    (Number(count[1]) > Number(count[2]) || lines.some((other) => other.startsWith('Unattached')))
   );
 }
 

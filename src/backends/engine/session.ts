@@ -1,3 +1,5 @@
+import { fixClock } from '../../bytes/clock.ts';
+import { seedRandom } from '../../crypto/random.ts';
 import { actionEntry } from '../../actions/table.ts';
 import type { ByteSource } from '../../daemon/context.ts';
 import { Daemon, type CallIO, type Implementations } from '../../daemon/daemon.ts';
@@ -66,6 +68,11 @@ export class EngineSession {
   launch(config: LaunchConfig): void {
     try {
       const started = performance.now();
+      const { reproducible } = config;
+      if (reproducible !== undefined) {
+        fixClock(reproducible.time);
+        seedRandom(`${reproducible.time} ${reproducible.seed ?? ''}`);
+      }
       const platform = this.#createPlatform({
         drives: config.drives,
         ...(config.tmpdir === undefined ? {} : { tmpdir: config.tmpdir }),
@@ -165,6 +172,7 @@ export class EngineSession {
 
   #watched(source: ByteSource): ByteSource {
     return {
+      ...(source.size === undefined ? {} : { size: source.size }),
       read: (into) => {
         this.checkCancelled();
         return source.read(into);

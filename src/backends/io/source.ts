@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { ByteSource } from '../../daemon/context.ts';
 import { hostError } from './host-error.ts';
 import { readSome } from './write-all.ts';
@@ -12,6 +12,7 @@ export interface ClosableSource extends ByteSource {
 export function bytesSource(bytes: Uint8Array): ClosableSource {
   let position = 0;
   return {
+    size: bytes.length,
     read(into) {
       const part = bytes.subarray(position, position + into.length);
       into.set(part);
@@ -44,7 +45,9 @@ export function pathSource(path: string, poll: () => void): ClosableSource {
   } catch (error) {
     throw hostError(error, 'cannot open', path);
   }
+  const stat = fstatSync(fd);
   return {
+    ...(stat.isFile() ? { size: stat.size } : {}),
     read(into) {
       try {
         return readSome(fd, into, poll);

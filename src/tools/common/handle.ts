@@ -22,6 +22,8 @@ export interface HandleOptions {
    * thread free, so that a person can interrupt a call.
    */
   thread: 'own' | 'worker';
+  /** All times are this one, in seconds since 1970, and nothing is left to chance. */
+  reproducible?: { time: number; seed?: string };
 }
 
 /** A handle of class Guestfs, which is loaded only now. */

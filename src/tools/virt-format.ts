@@ -1,0 +1,87 @@
+import { defaultTable, fillBlankDisk, parseVolumeName } from './common/blank-disk.ts';
+import { EXIT } from './common/errors.ts';
+import { readShared } from './common/operands.ts';
+import { runTool } from './common/run.ts';
+import { openLaunched } from './common/session.ts';
+import { maybeShowProgress } from './common/show-progress.ts';
+import type { ToolSpec } from './common/spec.ts';
+import { UsageError } from './common/usage-error.ts';
+import { virtFormatSpec } from './specs/virt-format.ts';
+
+const DEFAULT_VOLUME = '/dev/VG/LV';
+
+/** What `--partition`, `--lvm` and `--filesystem` say for "do not". */
+const NONE = 'none';
+
+interface FormatOptions {
+  /** `default` goes by the size of the disk. */
+  table: string;
+  volume: string | undefined;
+  filesystem: string | undefined;
+  label: string | undefined;
+  wipe: boolean;
+}
+
+/** virt-format: erase disks and put an empty filesystem on each. */
+export async function main(args: readonly string[], spec: ToolSpec = virtFormatSpec): Promise<number> {
+  return runTool(spec, args, async (context) => {
+    const options: FormatOptions = {
+      table: 'default',
+      volume: undefined,
+      filesystem: undefined,
+      label: undefined,
+      wipe: false,
+    };
+    const { shared, operands } = readShared(context, (option) => take(options, option.name, option.value), 0);
+    if (operands.length > 0) throw new UsageError(`unexpected argument ${operands[0]}`);
+    if (shared.disks.length === 0) throw new UsageError('no disk was named: give at least one with -a');
+    if (options.volume !== undefined) parseVolumeName(options.volume);
+    if (options.label !== undefined && options.filesystem === undefined) {
+      throw new UsageError('--label needs --filesystem: without one there is nothing to label');
+    }
+    if (options.volume !== undefined && shared.disks.length > 1) {
+      throw new UsageError('--lvm makes one volume group of a fixed name: format one disk at a time');
+    }
+    shared.writable = true;
+    const handle = await openLaunched(spec.name, shared);
+    try {
+      maybeShowProgress(handle, undefined, false);
+      for (const device of await handle.listDevices()) {
+        if (options.wipe) await handle.zeroDevice(device);
+        else await handle.wipefs(device);
+        const size = await handle.blockdevGetsize64(device);
+        const table = options.table === 'default' ? defaultTable(size) : options.table;
+        await fillBlankDisk(handle, device, { ...options, table: table === NONE ? undefined : table });
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    return EXIT.ok;
+  });
+}
+
+function take(options: FormatOptions, name: string, value: string | undefined): void {
+  switch (name) {
+    case 'filesystem':
+      options.filesystem = value === NONE ? undefined : value;
+      break;
+    case 'label':
+      options.label = value;
+      break;
+    case 'lvm':
+      options.volume = value === NONE ? undefined : (value ?? DEFAULT_VOLUME);
+      break;
+    case 'partition':
+      if (value !== undefined && !['gpt', 'mbr', 'msdos', 'efi', NONE].includes(value)) {
+        throw new UsageError(`--partition=${value}: expected gpt, mbr or none`);
+      }
+      options.table = value ?? 'default';
+      break;
+    case 'wipe':
+      options.wipe = true;
+      break;
+    default:
+      break;
+  }
+}
