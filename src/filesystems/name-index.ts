@@ -27,6 +27,28 @@ export class NameIndex {
     return names;
   }
 
+  /** Add a name to a directory, if that is kept; the first of two of one name stays. */
+  add(directory: number, name: string, inode: number): void {
+    const names = this.#directories.get(directory);
+    if (names === undefined || names.has(name)) return;
+    names.set(name, inode);
+    this.#names++;
+  }
+
+  /** Remove a name of an inode from a directory, if that is kept. */
+  remove(directory: number, name: string, inode: number): void {
+    const names = this.#directories.get(directory);
+    if (names === undefined || names.get(name) !== inode) return;
+    names.delete(name);
+    this.#names--;
+  }
+
+  /** Forget a directory. */
+  forget(directory: number): void {
+    this.#names -= this.#directories.get(directory)?.size ?? 0;
+    this.#directories.delete(directory);
+  }
+
   /** Forget everything. */
   clear(): void {
     this.#directories.clear();

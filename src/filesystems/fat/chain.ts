@@ -62,6 +62,13 @@ export class Chain {
     return this.#length;
   }
 
+  /** Tell that the chain goes on after its last cluster. */
+  extended(next: number): void {
+    if (this.#next !== END) return;
+    this.#next = next;
+    if (this.#landmark === END) this.#landmark = next;
+  }
+
   #follow(wanted: number): void {
     let previous = -2;
     if (this.#runs > 0) {
@@ -161,6 +168,16 @@ export class ChainCache {
     const chain = new Chain(this.#table, first);
     this.#chains.set(first, chain);
     return chain;
+  }
+
+  /** The chain from a cluster on, if it is kept. */
+  known(first: number): Chain | undefined {
+    return this.#chains.get(first);
+  }
+
+  /** Forget the chain from a cluster on. */
+  forget(first: number): void {
+    this.#chains.delete(first);
   }
 
   clear(): void {

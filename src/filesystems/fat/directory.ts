@@ -23,9 +23,12 @@ export interface FatEntry {
   isDirectory: boolean;
 }
 
+/** Bytes that can be read: a device, or one with changes over it that are not written yet. */
+export type Readable = Pick<BlockDevice, 'size' | 'readAt'>;
+
 /** What reading a directory needs. */
 export interface DirectoryContext {
-  device: BlockDevice;
+  device: Readable;
   geometry: Geometry;
   options: FatOptions;
   warn: (message: string) => void;
@@ -70,7 +73,7 @@ export function clusterOffset(geometry: Geometry, cluster: number): number {
 }
 
 /** Throws CorruptError where bytes that the volume counts as its own are not on the device. */
-export function checkRange(device: BlockDevice, offset: number, length: number): void {
+export function checkRange(device: Readable, offset: number, length: number): void {
   if (offset + length <= device.size) return;
   throw new CorruptError(
     'FAT volume',

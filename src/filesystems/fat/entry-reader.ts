@@ -1,5 +1,5 @@
-import type { BlockDevice } from '../../block/device.ts';
 import { GuestfsError } from '../../errors/index.ts';
+import type { Readable } from './directory.ts';
 import type { Geometry } from './geometry.ts';
 import { ATTR_VOLUME_ID, DELETED, ENTRY, Entry } from './layout.ts';
 
@@ -19,13 +19,13 @@ export interface EntryView {
  * divided by its size: unique, stable, and found without looking anything up.
  */
 export class EntryReader {
-  readonly #device: BlockDevice;
+  readonly #device: Readable;
   readonly #geometry: Geometry;
   readonly #pages = new Map<number, Uint8Array>();
   readonly #aimed: EntryView;
   #page = -1;
 
-  constructor(device: BlockDevice, geometry: Geometry) {
+  constructor(device: Readable, geometry: Geometry) {
     this.#device = device;
     this.#geometry = geometry;
     const bytes = new Uint8Array(0);
@@ -43,14 +43,7 @@ export class EntryReader {
         structure: 'FAT directory entry',
       });
     }
-    const aimed = this.#aimed;
-    const page = Math.floor(offset / PAGE);
-    if (page !== this.#page) {
-      aimed.bytes = this.#load(page);
-      aimed.view = new DataView(aimed.bytes.buffer);
-      this.#page = page;
-    }
-    aimed.at = offset % PAGE;
+    const aimed = this.aim(offset);
     const first = aimed.bytes[aimed.at]!;
     const attributes = aimed.bytes[aimed.at + Entry.DIR_Attr]!;
     if (first === 0 || first === DELETED || (attributes & ATTR_VOLUME_ID) !== 0) {
@@ -60,6 +53,26 @@ export class EntryReader {
       });
     }
     return aimed;
+  }
+
+  /** Whatever is at a byte offset of a directory, a file's entry or not. */
+  aim(offset: number): EntryView {
+    const aimed = this.#aimed;
+    const page = Math.floor(offset / PAGE);
+    if (page !== this.#page) {
+      aimed.bytes = this.#load(page);
+      aimed.view = new DataView(aimed.bytes.buffer);
+      this.#page = page;
+    }
+    aimed.at = offset % PAGE;
+    return aimed;
+  }
+
+  /** Forget what was read around a byte offset, because it changes. */
+  forget(offset: number): void {
+    const page = Math.floor(offset / PAGE);
+    this.#pages.delete(page);
+    if (this.#page === page) this.#page = -1;
   }
 
   clear(): void {

@@ -1,6 +1,7 @@
 import type { BlockDevice } from '../../block/device.ts';
 import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import type { DirEntry, FileSystem, OpenFileSystemOptions, Stat, StatFs, Xattr } from '../filesystem.ts';
+import type { FileSystemWriter } from '../writer.ts';
 import { Claims } from '../claims.ts';
 import { NameIndex } from '../name-index.ts';
 import { ChainCache } from './chain.ts';
@@ -18,8 +19,12 @@ import { FIRST_CLUSTER, readGeometry, type Geometry } from './geometry.ts';
 import { ATTR_DIRECTORY, ATTR_READ_ONLY, ENTRY, Entry } from './layout.ts';
 import { folded } from './names.ts';
 import { parseOptions, type FatOptions } from './options.ts';
+import { DirectorySectors } from './sectors.ts';
 import { FatTable } from './table.ts';
 import { fatSeconds } from './times.ts';
+import type { FatVolume, FileFacts } from './volume.ts';
+import { WatchedDevice } from './watched-device.ts';
+import { FatWriter } from './writer/index.ts';
 
 /** As Linux numbers it; the entry of every other file is farther from the start of the device. */
 const ROOT_INODE = 1;
@@ -33,21 +38,18 @@ const PROGRAM = /^(exe|com|bat)$/i;
 const CLEAN_16 = 0x8000;
 const CLEAN_32 = 0x08000000;
 
-/** What a file's entry says, kept of the file that was read last. */
-interface OpenFile {
+/** What is kept of the file that was read last. */
+interface OpenFile extends FileFacts {
   inode: number;
-  isDirectory: boolean;
-  first: number;
-  size: number;
 }
 
-/** FAT12, FAT16 and FAT32 with long names, read-only, as Linux shows it under the name vfat. */
+/** FAT12, FAT16 and FAT32 with long names, as Linux shows it under the name vfat. */
 export class FatFileSystem implements FileSystem {
   readonly type = 'vfat';
   readonly root = ROOT_INODE;
   readonly caseInsensitive = true;
   readonly geometry: Geometry;
-  readonly #device: BlockDevice;
+  readonly #device: WatchedDevice;
   readonly #options: FatOptions;
   readonly #table: FatTable;
   readonly #chains: ChainCache;
@@ -60,22 +62,27 @@ export class FatFileSystem implements FileSystem {
   readonly #links = new Map<number, number>();
   readonly #open: OpenFile = { inode: 0, isDirectory: false, first: 0, size: 0 };
   #statfs: StatFs | undefined;
+  readonly #sectors: DirectorySectors;
+  readonly #wasDirty: boolean;
+  #writer: FatWriter | undefined;
 
-  constructor(device: BlockDevice, options: OpenFileSystemOptions) {
+  constructor(below: BlockDevice, options: OpenFileSystemOptions) {
     const warn = options.warn ?? ((): void => {});
+    const device = new WatchedDevice(below);
     this.#device = device;
     this.#options = parseOptions(options.mountOptions ?? []);
     this.geometry = readGeometry(device);
     this.#table = new FatTable(device, this.geometry);
     this.#chains = new ChainCache(this.#table);
-    this.#reader = new EntryReader(device, this.geometry);
-    this.#context = { device, geometry: this.geometry, options: this.#options, warn };
-    if (this.#isDirty()) warn('the volume was not unmounted; some of its data may be lost or wrong');
+    this.#sectors = new DirectorySectors(device);
+    this.#reader = new EntryReader(this.#sectors, this.geometry);
+    this.#context = { device: this.#sectors, geometry: this.geometry, options: this.#options, warn };
+    this.#wasDirty = this.#isDirty();
+    if (this.#wasDirty) warn('the volume was not unmounted; some of its data may be lost or wrong');
   }
 
   lookup(directory: number, name: string): number {
-    const place = this.#place(directory);
-    const names = this.#names.of(directory, () => comparedNames(entries(this.#context, place)));
+    const names = this.#namesOf(directory);
     const wanted = folded(name);
     // Linux drops dots at the end of what is looked for.
     return names.get(wanted) ?? names.get(wanted.replace(/\.+$/, '')) ?? 0;
@@ -120,7 +127,7 @@ export class FatFileSystem implements FileSystem {
       rdev: 0,
       size,
       blockSize: this.geometry.clusterSize,
-      blocks: this.#sectors(size),
+      blocks: this.#allocated(size),
       atime: fatSeconds(view.getUint16(at + Entry.DIR_LstAccDate, true), 0, timeOffset),
       atimeNsec: 0,
       mtime: written,
@@ -180,10 +187,22 @@ export class FatFileSystem implements FileSystem {
   statfs(): StatFs {
     // What the information sector says of free clusters is often wrong: Linux counts them as well.
     this.#statfs ??= this.#countedStatFs();
-    return { ...this.#statfs };
+    const free = this.#writer?.freeClusters() ?? this.#statfs.bfree;
+    return { ...this.#statfs, bfree: free, bavail: free };
+  }
+
+  openWriter(): FileSystemWriter {
+    if (!this.#device.writable) {
+      throw new GuestfsError('EROFS', 'the device of the FAT volume is read-only');
+    }
+    this.#writer ??= new FatWriter(this.#volume(), this.#device, (inode) => this.stat(inode).mode);
+    return this.#writer;
   }
 
   close(): void {
+    this.#writer?.close();
+    this.#writer = undefined;
+    this.#sectors.clear();
     this.#table.clear();
     this.#chains.clear();
     this.#reader.clear();
@@ -191,6 +210,41 @@ export class FatFileSystem implements FileSystem {
     this.#owners.clear();
     this.#links.clear();
     this.#open.inode = 0;
+  }
+
+  #volume(): FatVolume {
+    return {
+      device: this.#device,
+      geometry: this.geometry,
+      options: this.#options,
+      table: this.#table,
+      chains: this.#chains,
+      sectors: this.#sectors,
+      entries: this.#reader,
+      context: this.#context,
+      names: this.#names,
+      root: ROOT_INODE,
+      wasDirty: this.#wasDirty,
+      file: (inode) => this.#file(inode),
+      place: (inode) => this.#place(inode),
+      lookup: (directory, name) => this.lookup(directory, name),
+      namesOf: (directory) => this.#namesOf(directory),
+      changed: (inode) => {
+        this.#reader.forget(inode * ENTRY);
+        if (this.#open.inode === inode) this.#open.inode = 0;
+      },
+      directoryChanged: (inode, moved) => {
+        this.#links.delete(inode);
+        if (!moved) return;
+        this.#names.forget(inode);
+        this.#owners.clear();
+      },
+    };
+  }
+
+  #namesOf(directory: number): ReadonlyMap<string, number> {
+    const place = this.#place(directory);
+    return this.#names.of(directory, () => comparedNames(entries(this.#context, place)));
   }
 
   #countedStatFs(): StatFs {
@@ -232,7 +286,7 @@ export class FatFileSystem implements FileSystem {
   }
 
   /** Space that a file of a size takes, in units of 512 bytes. */
-  #sectors(size: number): number {
+  #allocated(size: number): number {
     const { clusterSize } = this.geometry;
     return Math.ceil(size / clusterSize) * (clusterSize / 512);
   }
@@ -251,7 +305,7 @@ export class FatFileSystem implements FileSystem {
       rdev: 0,
       size,
       blockSize: this.geometry.clusterSize,
-      blocks: this.#sectors(size),
+      blocks: this.#allocated(size),
       atime: 0,
       atimeNsec: 0,
       mtime: 0,

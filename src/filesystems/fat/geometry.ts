@@ -21,6 +21,10 @@ export interface Geometry {
   /** The table that is read: the first, or on FAT32 without mirroring the active one. */
   fatOffset: number;
   fatLength: number;
+  /** Offsets of all tables that are kept equal, {@link fatOffset} first. */
+  tables: readonly number[];
+  /** FAT32: offset of the information sector; 0 where there is none. */
+  informationOffset: number;
   /** FAT12 and FAT16: the root directory's own area. */
   rootOffset: number;
   rootLength: number;
@@ -92,12 +96,21 @@ export function readGeometry(device: BlockDevice): Geometry {
       44,
     );
   }
+  const active = activeTable(isFat32, bpb.BPB_ExtFlags, fats);
+  const tables: number[] = [];
+  for (let number = 0; number < fats; number++) {
+    const offset = (bpb.BPB_RsvdSecCnt + number * fatSectors) * sectorSize;
+    if (active === undefined || active === number) tables.push(offset);
+  }
+  const information = isFat32 ? bpb.BPB_FSInfo : 0;
   return {
     fatBits,
     sectorSize,
     clusterSize: perCluster * sectorSize,
     clusterCount,
-    fatOffset: (bpb.BPB_RsvdSecCnt + activeTable(isFat32, bpb.BPB_ExtFlags, fats) * fatSectors) * sectorSize,
+    fatOffset: tables[0]!,
+    tables,
+    informationOffset: information < bpb.BPB_RsvdSecCnt ? information * sectorSize : 0,
     fatLength,
     rootOffset: rootSector * sectorSize,
     rootLength,
@@ -109,8 +122,8 @@ export function readGeometry(device: BlockDevice): Geometry {
 }
 
 /** Bit 7 of BPB_ExtFlags turns mirroring off; then the low four bits number the one table that is kept. */
-function activeTable(isFat32: boolean, flags: number, fats: number): number {
-  if (!isFat32 || (flags & 0x80) === 0) return 0;
+function activeTable(isFat32: boolean, flags: number, fats: number): number | undefined {
+  if (!isFat32 || (flags & 0x80) === 0) return undefined;
   const active = flags & 0x0f;
   if (active >= fats) wrong(`BPB_ExtFlags makes table ${active} the active one of ${fats}`, 40);
   return active;

@@ -1,4 +1,4 @@
-import { layout, u16, u32, u8 } from '../../bytes/layout.ts';
+import { layout, raw, u16, u32, u8 } from '../../bytes/layout.ts';
 
 /**
  * Structures of FAT12, FAT16 and FAT32. Source: Microsoft, FAT: General Overview of On-Disk Format 1.03 (names are
@@ -7,6 +7,8 @@ import { layout, u16, u32, u8 } from '../../bytes/layout.ts';
 
 /** The boot sector with its BIOS parameter block. */
 export const BootSector = layout('FAT boot sector', 512, 'le', {
+  BS_jmpBoot: raw(0, 3),
+  BS_OEMName: raw(3, 8),
   BPB_BytsPerSec: u16(11),
   BPB_SecPerClus: u8(13),
   BPB_RsvdSecCnt: u16(14),
@@ -15,19 +17,50 @@ export const BootSector = layout('FAT boot sector', 512, 'le', {
   BPB_TotSec16: u16(19),
   BPB_Media: u8(21),
   BPB_FATSz16: u16(22),
+  BPB_SecPerTrk: u16(24),
+  BPB_NumHeads: u16(26),
+  BPB_HiddSec: u32(28),
   BPB_TotSec32: u32(32),
+  BS_DrvNum: u8(36),
   /** FAT12 and FAT16: bit 0 is set while mounted for writing. */
   BS_Reserved1: u8(37),
+  BS_BootSig: u8(38),
   BS_VolID: u32(39),
+  BS_VolLab: raw(43, 11),
+  BS_FilSysType: raw(54, 8),
   BPB_FATSz32: u32(36),
   BPB_ExtFlags: u16(40),
   BPB_FSVer: u16(42),
   BPB_RootClus: u32(44),
   BPB_FSInfo: u16(48),
+  BPB_BkBootSec: u16(50),
+  BS_DrvNum_32: u8(64),
   /** FAT32: as BS_Reserved1. */
   BS_Reserved1_32: u8(65),
+  BS_BootSig_32: u8(66),
   BS_VolID_32: u32(67),
+  BS_VolLab_32: raw(71, 11),
+  BS_FilSysType_32: raw(82, 8),
+  Signature_word: u16(510),
 });
+
+/** Signature_word of a boot sector and, as its upper half, FSI_TrailSig. */
+export const BOOT_SIGNATURE = 0xaa55;
+
+/** FAT32: what is known of free clusters. */
+export const InformationSector = layout('FAT information sector', 512, 'le', {
+  FSI_LeadSig: u32(0),
+  FSI_StrucSig: u32(484),
+  /** Free clusters, or 0xffffffff. */
+  FSI_Free_Count: u32(488),
+  /** Cluster that was allocated last, where the search for free ones goes on, or 0xffffffff. */
+  FSI_Nxt_Free: u32(492),
+  FSI_TrailSig: u32(508),
+});
+
+export const FSI_LEAD_SIGNATURE = 0x41615252;
+export const FSI_STRUCTURE_SIGNATURE = 0x61417272;
+export const FSI_TRAIL_SIGNATURE = 0xaa550000;
 
 /** Bytes in a directory entry, short or long. */
 export const ENTRY = 32;
@@ -48,7 +81,7 @@ export const Entry = {
 } as const;
 
 /** Offsets in an entry that holds 13 characters of a long name. */
-export const LongEntry = { LDIR_Ord: 0, LDIR_Chksum: 13 } as const;
+export const LongEntry = { LDIR_Ord: 0, LDIR_Attr: 11, LDIR_Chksum: 13 } as const;
 
 /** Where the 13 characters of a long entry are. */
 export const LONG_CHARACTERS = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const;
@@ -59,8 +92,12 @@ export const LAST_LONG_ENTRY = 0x40;
 export const MAX_LONG_ENTRIES = 20;
 
 export const ATTR_READ_ONLY = 0x01;
+export const ATTR_HIDDEN = 0x02;
+export const ATTR_SYSTEM = 0x04;
 export const ATTR_VOLUME_ID = 0x08;
 export const ATTR_DIRECTORY = 0x10;
+/** Written since the last backup. */
+export const ATTR_ARCHIVE = 0x20;
 /** All four low bits: this is a part of a long name. */
 export const ATTR_LONG_NAME = 0x0f;
 

@@ -15,12 +15,18 @@ export interface FatOptions {
   /** Minutes that the volume's clock is ahead of UTC. */
   timeOffset: number;
   shortNames: 'as-stored' | 'lower' | 'upper';
+  /** A new name all of whose letters are small is kept as a short one with flags, not as a long one. */
+  lowerFlags: boolean;
+  /** A short name that is no exact one gets a numeric tail only where it is needed to tell names apart. */
+  noTail: boolean;
+  /** What cannot be kept (owners, modes) is left out without an error. */
+  quiet: boolean;
   codePage: CodePage;
 }
 
 /** Options that change nothing in what is read here. */
 const IGNORED =
-  /^(ro|rw|utf8(=.*)?|iocharset=.*|tz=UTC|check=.*|allow_utime=.*|usefree|nocase|quiet|flush|discard|errors=.*|nfs(=.*)?|sys_immutable|uni_xlate(=.*)?|nonumtail(=.*)?|debug|(no|rel|strict)?atime|(no)?diratime|(no)?(exec|dev|suid|auto|user|users)|defaults|sync|async|dirsync|loop)$/;
+  /^(ro|rw|utf8(=.*)?|iocharset=.*|tz=UTC|check=.*|allow_utime=.*|usefree|nocase|flush|discard|errors=.*|nfs(=.*)?|sys_immutable|uni_xlate(=.*)?|numtail(=.*)?|debug|(no|rel|strict)?atime|(no)?diratime|(no)?(exec|dev|suid|auto|user|users)|defaults|sync|async|dirsync|loop)$/;
 
 const SHORT_NAMES: Readonly<Record<string, FatOptions['shortNames']>> = {
   lower: 'lower',
@@ -43,6 +49,9 @@ export function parseOptions(options: readonly string[]): FatOptions {
     rodir: false,
     timeOffset: 0,
     shortNames: 'as-stored',
+    lowerFlags: false,
+    noTail: false,
+    quiet: false,
     codePage: codePage('437'),
   };
   for (const option of options) {
@@ -67,12 +76,17 @@ export function parseOptions(options: readonly string[]): FatOptions {
         break;
       case 'showexec':
       case 'rodir':
+      case 'quiet':
         result[name] = true;
+        break;
+      case 'nonumtail':
+        result.noTail = !/^(0|no|false)$/.test(value);
         break;
       case 'shortname': {
         const kind = Object.hasOwn(SHORT_NAMES, value) ? SHORT_NAMES[value] : undefined;
         if (kind === undefined) throw bad(option);
         result.shortNames = kind;
+        result.lowerFlags = value === 'winnt';
         break;
       }
       default:

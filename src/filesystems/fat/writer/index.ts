@@ -1,0 +1,126 @@
+import { GuestfsError } from '../../../errors/index.ts';
+import type { AttributeChanges, FileSystemWriter, NewFile, Replacement } from '../../writer.ts';
+import type { FatVolume } from '../volume.ts';
+import type { WatchedDevice } from '../watched-device.ts';
+import { setAttributes } from './attributes.ts';
+import { FileContent } from './content.ts';
+import { DirectoryChanges } from './directories.ts';
+import { trimFree, zeroFree } from './free-space.ts';
+import { FatReplacement } from './replacement.ts';
+import { Transaction } from './transaction.ts';
+
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+const S_IFDIR = 0o040000;
+
+/**
+ * Writes FAT12, FAT16 and FAT32 as Linux's vfat does. What a power cut can leave, and why it is no more, is said at
+ * {@link Transaction}.
+ */
+export class FatWriter implements FileSystemWriter {
+  readonly #volume: FatVolume;
+  readonly #device: WatchedDevice;
+  readonly #mode: (inode: number) => number;
+  /** Made at the first change, because it reads the table. */
+  #parts: { transaction: Transaction; content: FileContent; directories: DirectoryChanges } | undefined;
+  readonly #replacements = new Set<FatReplacement>();
+
+  /** `mode` tells the mode of an inode as the reader shows it. */
+  constructor(volume: FatVolume, device: WatchedDevice, mode: (inode: number) => number) {
+    this.#volume = volume;
+    this.#device = device;
+    this.#mode = mode;
+  }
+
+  /** Free clusters as they will be after the next sync; undefined where nothing was changed yet. */
+  freeClusters(): number | undefined {
+    return this.#parts?.transaction.freeClusters;
+  }
+
+  create(directory: number, name: string, file: NewFile): number {
+    const type = file.mode & S_IFMT;
+    if (type !== S_IFREG && type !== S_IFDIR) {
+      throw new GuestfsError('EPERM', `FAT has only files and directories, ${name} would be neither`);
+    }
+    return this.#begin().directories.create(directory, name, type === S_IFDIR);
+  }
+
+  link(_directory: number, name: string, _inode: number): void {
+    throw new GuestfsError('EPERM', `FAT has no hard links, ${name} cannot be one`);
+  }
+
+  unlink(directory: number, name: string): void {
+    this.#begin().directories.unlink(directory, name);
+  }
+
+  rmdir(directory: number, name: string): void {
+    this.#begin().directories.rmdir(directory, name);
+  }
+
+  rename(fromDirectory: number, fromName: string, toDirectory: number, toName: string): void {
+    const { from, to } = this.#begin().directories.rename(fromDirectory, fromName, toDirectory, toName);
+    for (const replacement of this.#replacements) if (replacement.inode === from) replacement.inode = to;
+  }
+
+  write(inode: number, offset: number, from: Uint8Array): void {
+    this.#begin().content.write(inode, offset, from);
+  }
+
+  truncate(inode: number, size: number): void {
+    this.#begin().content.truncate(inode, size);
+  }
+
+  allocate(inode: number, offset: number, length: number, keepSize = false): void {
+    this.#begin().content.allocate(inode, offset, length, keepSize);
+  }
+
+  punch(inode: number, offset: number, length: number): void {
+    this.#begin().content.punch(inode, offset, length);
+  }
+
+  replace(inode: number, _size?: number): Replacement {
+    const { transaction, content } = this.#begin();
+    if (this.#volume.file(inode).isDirectory) {
+      throw new GuestfsError('EISDIR', `inode ${inode} is a directory, it has no content to replace`);
+    }
+    const replacement = new FatReplacement(this.#volume, transaction, content, inode, (done) => {
+      this.#replacements.delete(done);
+    });
+    this.#replacements.add(replacement);
+    return replacement;
+  }
+
+  setAttributes(inode: number, changes: AttributeChanges): void {
+    const { content } = this.#begin();
+    setAttributes(this.#volume, content, inode, this.#mode(inode), changes);
+  }
+
+  trim(start: number, length: number, minimum: number): number {
+    this.#begin().transaction.sync();
+    return trimFree(this.#volume, start, length, minimum);
+  }
+
+  zeroFreeSpace(progress: (done: number, total: number) => void): void {
+    this.#begin().transaction.sync();
+    zeroFree(this.#volume, progress);
+  }
+
+  sync(): void {
+    this.#parts?.transaction.sync();
+  }
+
+  close(): void {
+    this.#parts?.transaction.close();
+  }
+
+  #begin(): { transaction: Transaction; content: FileContent; directories: DirectoryChanges } {
+    if (this.#parts === undefined) {
+      const transaction = new Transaction(this.#volume, this.#device);
+      const content = new FileContent(this.#volume, transaction);
+      const directories = new DirectoryChanges(this.#volume, transaction, content);
+      this.#parts = { transaction, content, directories };
+    }
+    this.#parts.transaction.begin();
+    return this.#parts;
+  }
+}
