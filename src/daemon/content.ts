@@ -99,14 +99,14 @@ export function* chunksOf(
 const HOLE_BYTES = 64 * 1024;
 
 /** A run of a content that is read, or one that is known to be zeroes. */
-interface Run {
+export interface Run {
   offset: number;
   length: number;
   data: boolean;
 }
 
 /** The extents of a stretch with neighbours joined: few runs, each worth a read or a hole of its own. */
-function* runsOf(content: Content, offset: number, length: number): Generator<Run, void, void> {
+export function* runsOf(content: Content, offset: number, length: number): Generator<Run, void, void> {
   let run: Run | undefined;
   for (const extent of content.extents(offset, length)) {
     const data = extent.kind === 'data' || extent.length < HOLE_BYTES;

@@ -13,6 +13,8 @@ export interface ByteSink {
 
 /** Where a FileIn argument comes from. */
 export interface ByteSource {
+  /** How many bytes will come, where that is known; a hint. */
+  readonly size?: number;
   /** Bytes read into `into`; 0 at the end. */
   read(into: Uint8Array): number;
 }

@@ -19,6 +19,24 @@ export function guestNames(files: FileTree, path: '/etc/passwd' | '/etc/group'):
   return (id) => names.get(id) ?? '';
 }
 
+/** Ids of names, as the guest's /etc/passwd or /etc/group has them; the first line of a name counts. */
+export function guestIds(
+  files: FileTree,
+  path: '/etc/passwd' | '/etc/group',
+): (name: string) => number | undefined {
+  let ids: Map<string, number> | undefined;
+  return (wanted) => {
+    if (ids === undefined) {
+      ids = new Map();
+      for (const line of smallFile(files, path).split('\n')) {
+        const [name = '', , id = ''] = line.split(':');
+        if (name !== '' && /^\d{1,10}$/.test(id) && !ids.has(name)) ids.set(name, Number(id));
+      }
+    }
+    return ids.get(wanted);
+  };
+}
+
 function smallFile(files: FileTree, path: string): string {
   try {
     const ref = files.resolve(path);

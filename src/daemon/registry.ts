@@ -2,6 +2,7 @@ import { archiveActions } from './actions/archive.ts';
 import { attributesActions } from './actions/attributes.ts';
 import { blockdevActions } from './actions/blockdev.ts';
 import { checksumActions } from './actions/checksum.ts';
+import { copyActions } from './actions/copy.ts';
 import { devicesActions } from './actions/devices.ts';
 import { directoryActions } from './actions/directory.ts';
 import { extActions } from './actions/ext.ts';
@@ -23,6 +24,7 @@ import { readActions } from './actions/read.ts';
 import { statActions } from './actions/stat.ts';
 import { textActions } from './actions/text.ts';
 import { transferActions } from './actions/transfer.ts';
+import { wipeActions } from './actions/wipe.ts';
 import { writeActions } from './actions/write.ts';
 import { xattrActions } from './actions/xattr.ts';
 import type { DaemonActions } from './generated/contract.ts';
@@ -33,6 +35,7 @@ export const implementations = {
   ...attributesActions,
   ...blockdevActions,
   ...checksumActions,
+  ...copyActions,
   ...devicesActions,
   ...directoryActions,
   ...extActions,
@@ -54,6 +57,7 @@ export const implementations = {
   ...statActions,
   ...textActions,
   ...transferActions,
+  ...wipeActions,
   ...writeActions,
   ...xattrActions,
 } satisfies Partial<DaemonActions>;

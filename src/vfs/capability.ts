@@ -12,7 +12,7 @@ const REVISIONS: Record<number, { words: number; size: number }> = {
 };
 
 /** Names in order of their numbers (include/uapi/linux/capability.h). */
-const NAMES = (
+export const CAPABILITY_NAMES: readonly string[] = (
   'chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service ' +
   'net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct ' +
   'sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap ' +
@@ -21,9 +21,10 @@ const NAMES = (
   .split(' ')
   .map((name) => `cap_${name}`);
 
-const PERMITTED = 1;
-const INHERITABLE = 2;
-const EFFECTIVE = 4;
+/** What a file may say of a capability, as bits of ours. */
+export const PERMITTED = 1;
+export const INHERITABLE = 2;
+export const EFFECTIVE = 4;
 
 /**
  * The text of a file's capabilities, as in `cap_net_admin,cap_net_raw=ep`, in the form of cap_to_text(3). Throws
@@ -39,7 +40,7 @@ export function capabilityText(value: Uint8Array): string {
       `magic is 0x${magic.toString(16)} with ${value.length} bytes, expected revision 1 of 12, 2 of 20 or 3 of 24 bytes`,
     );
   }
-  const states = NAMES.map((_, number) => {
+  const states = CAPABILITY_NAMES.map((_, number) => {
     const word = number >> 5;
     if (word >= revision.words) return 0;
     const bit = 1 << (number & 31);
@@ -52,7 +53,7 @@ export function capabilityText(value: Uint8Array): string {
   const clauses: string[] = [];
   for (let state = 7; state >= 0; state--) {
     if (state === base) continue;
-    const names = NAMES.filter((_, number) => states[number] === state);
+    const names = CAPABILITY_NAMES.filter((_, number) => states[number] === state);
     if (names.length === 0) continue;
     const added = letters(state & ~base);
     const removed = letters(base & ~state);

@@ -59,8 +59,22 @@ export class TreeCopier {
     if (into === from || into.startsWith(from === '/' ? '/' : `${from}/`)) {
       throw fail('EINVAL', `${into}/${name}`, `${from} cannot be copied into itself`);
     }
-    const stack = [this.#enter(source, stat, directory, name)];
-    for (const { path, name: child, ref, stat: childStat } of walk(tree, source, { stat: true })) {
+    this.#below(source, this.#enter(source, stat, directory, name));
+  }
+
+  /** Copy what is in the directory `source` into the directory `target`, which is there. */
+  merge(source: FileRef, target: FileRef): void {
+    const tree = this.#tree;
+    const [from, into] = [tree.pathOf(source), tree.pathOf(target)];
+    if (into === from || into.startsWith(from === '/' ? '/' : `${from}/`)) {
+      throw fail('EINVAL', into, `${from} cannot be copied into itself`);
+    }
+    this.#below(source, { from: source, stat: tree.stat(source), to: target, made: false });
+  }
+
+  #below(source: FileRef, start: Frame): void {
+    const stack = [start];
+    for (const { path, name: child, ref, stat: childStat } of walk(this.#tree, source, { stat: true })) {
       const depth = slashes(path) + 1;
       while (stack.length > depth) this.#leave(stack.pop() as Frame);
       const parent = (stack.at(-1) as Frame).to;
@@ -87,7 +101,7 @@ export class TreeCopier {
 
   #leave({ from, stat, to, made }: Frame): void {
     if (this.#options.archive) this.#attributes(from, stat, to);
-    else if (made) this.#writer.setAttributes(to, { mode: stat.mode & 0o7777 & ~this.#options.umask });
+    else if (made) this.#writer.setAttributes(to, { mode: stat.mode & 0o1777 & ~this.#options.umask });
   }
 
   #owner(stat: TreeStat): { uid: number; gid: number } {
@@ -129,7 +143,7 @@ export class TreeCopier {
     const to =
       there ??
       writer.create(directory, name, {
-        mode: type === S_IFLNK ? S_IFLNK | 0o777 : type | (archive ? 0o600 : stat.mode & 0o7777 & ~umask),
+        mode: type === S_IFLNK ? S_IFLNK | 0o777 : type | (archive ? 0o600 : stat.mode & 0o777 & ~umask),
         ...this.#owner(stat),
         ...(type === S_IFLNK ? { target: tree.readlink(from) } : {}),
         ...(type === S_IFBLK || type === S_IFCHR ? { rdev: stat.rdev } : {}),

@@ -1,4 +1,5 @@
 import type { ActionContext } from '../context.ts';
+import { readonlyOverrides } from '../device-writing.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 
 /** Units of blockdev_getsz, in bytes, whatever the device's own sectors are. */
@@ -6,13 +7,8 @@ const SECTOR = 512;
 /** Linux's page size, the largest block size that it chooses for an unmounted device, in bytes. */
 const PAGE = 4096;
 
-/** Devices that the user set read-only or read-write for this session, by canonical name. */
-function overrides({ state }: ActionContext): Map<string, boolean> {
-  return state.slot('blockdev', () => new Map<string, boolean>());
-}
-
 function setReadonly(context: ActionContext, device: string, value: boolean): void {
-  overrides(context).set(context.platform.devices.find(device).name, value);
+  readonlyOverrides(context).set(context.platform.devices.find(device).name, value);
 }
 
 /** Block devices as the kernel describes them. */
@@ -33,7 +29,7 @@ export const blockdevActions = {
 
   blockdev_getro(context, device) {
     const { name } = context.platform.devices.find(device);
-    return overrides(context).get(name) ?? context.platform.devices.isReadonly(name);
+    return readonlyOverrides(context).get(name) ?? context.platform.devices.isReadonly(name);
   },
 
   blockdev_setro: (context, device) => setReadonly(context, device, true),
