@@ -48,6 +48,8 @@ export interface LvmCapability {
   logicalVolumeUuids(volumeGroup: string): string[];
   /** `/dev/VG/LV` of a name or an alias of it (`/dev/mapper/VG-LV`, `/dev/dm-N`); undefined where it is no LV's. */
   canonicalName(name: string): string | undefined;
+  /** `/dev/VG/LV` of the active logical volumes that have extents on the PV of that device, sorted. */
+  activeVolumesOn(device: string): string[];
   /** Names below /dev/mapper of active devices that are no logical volumes of their own, sorted: `VG-LV-real`, ... */
   hiddenMapperNames(): string[];
   /** The volume group's metadata as vgcfgbackup(8) would write it. Throws ENOENT. */

@@ -8,7 +8,9 @@ import {
   type LvmState,
   MapperPlan,
   mapperName,
+  partsOf,
   scanLvm,
+  type VolumeGroup,
   type VolumeGroupState,
 } from '../volumes/lvm2/index.ts';
 import type {
@@ -274,6 +276,20 @@ export class LvmSession implements LvmCapability {
     return paths.has(name) ? name : aliases.get(name);
   }
 
+  activeVolumesOn(device: string): string[] {
+    const found: string[] = [];
+    for (const group of this.state.volumeGroups) {
+      const entry = [...group.found.devices].find(([, { name }]) => name === device);
+      if (entry === undefined) continue;
+      const { group: model } = group.found;
+      for (const volume of group.visibleVolumes) {
+        if (this.#deviceOf(group, volume) === undefined) continue;
+        if (liesOn(model, volume.name, entry[0])) found.push(devicePath(group.name, volume.name));
+      }
+    }
+    return found.toSorted();
+  }
+
   /** Names below /dev/mapper of the devices that are no logical volumes of their own, sorted. */
   hiddenMapperNames(): string[] {
     const { paths } = this.#activeNames;
@@ -372,4 +388,17 @@ export class LvmSession implements LvmCapability {
   metadata(volumeGroup: string): Uint8Array {
     return this.state.group(volumeGroup).backup(Math.floor(Date.now() / 1000));
   }
+}
+
+/** True where a volume, or what it is made of, has extents on the physical volume `key`. */
+function liesOn(group: VolumeGroup, name: string, key: string): boolean {
+  const names = new Set([name]);
+  // A set that grows while it is walked: each volume is met once, however they stand on each other.
+  for (const one of names) {
+    if (one === key) return true;
+    for (const segment of group.logicalVolumes.get(one)?.segments ?? []) {
+      for (const part of [...partsOf(segment), ...segment.references.values()]) names.add(part);
+    }
+  }
+  return false;
 }

@@ -4,6 +4,7 @@ import { readPartitionTable, type Partition, type PartitionTable } from '../../p
 import type { ActionContext } from '../context.ts';
 import { diskGeometry, diskListing } from '../disk-listing.ts';
 import type { DaemonActions } from '../generated/contract.ts';
+import { partitionsWriteActions } from './partitions-write.ts';
 
 /** Type of an EFI system partition, which parted(8) shows as bootable. */
 const ESP = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
@@ -112,6 +113,8 @@ function geometryLine(context: ActionContext, device: string): string {
 
 /** Partition tables, as parted(8) and sfdisk(8) show them to libguestfs. */
 export const partitionsActions = {
+  ...partitionsWriteActions,
+
   part_list(context, device) {
     const table = tableOf(context, device);
     if (table === null && isLoop(context, device)) {

@@ -29,3 +29,10 @@ export const GptEntry = layout('GPT partition entry', 128, 'le', {
 
 /** `EFI PART` */
 export const GPT_SIGNATURE = Uint8Array.of(0x45, 0x46, 0x49, 0x20, 0x50, 0x41, 0x52, 0x54);
+
+/** UTF-16 units of a partition's name. */
+export const NAME_UNITS = 36;
+/** Type of an EFI system partition. */
+export const ESP_TYPE = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
+/** Type of a partition with a Linux filesystem, which parted(8) gives to new ones. */
+export const LINUX_TYPE = '0fc63daf-8483-4772-8e79-3d69d8477de4';

@@ -1,6 +1,6 @@
 import { layout, raw, u16, u32, u8 } from '../../bytes/layout.ts';
 
-/** One of the four entries of an MBR or EBR. CHS fields are not used: every tool of this century writes LBA. */
+/** One of the four entries of an MBR or EBR. CHS fields are written and not read: every tool of this century goes by LBA. */
 export const MbrEntry = layout('MBR partition entry', 16, 'le', {
   boot_indicator: u8(0),
   starting_chs: raw(1, 3),
@@ -21,6 +21,13 @@ export const Mbr = layout('MBR', 512, 'le', {
 export const MBR_SIGNATURE = 0xaa55;
 /** Entry that covers a disk with a GPT. */
 export const TYPE_GPT_PROTECTIVE = 0xee;
+
+/** What a new partition is. */
+export const TYPE_LINUX = 0x83;
+/** What a new extended partition is. */
+export const TYPE_EXTENDED_LBA = 0x0f;
+/** What the link of an EBR is. */
+export const TYPE_EXTENDED = 0x05;
 
 const EXTENDED_TYPES: readonly number[] = [0x05, 0x0f, 0x85];
 

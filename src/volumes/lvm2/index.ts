@@ -10,3 +10,4 @@ export {
   type ScanOptions,
 } from './scan.ts';
 export { type ActivityOf, LvmState, scanLvm, VolumeGroupState } from './state.ts';
+export { partsOf } from './roles.ts';
