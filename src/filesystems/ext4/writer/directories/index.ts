@@ -1,0 +1,202 @@
+import { UnsupportedError, GuestfsError } from '../../../../errors/index.ts';
+import { INODE_CASEFOLD, INODE_ENCRYPT, INODE_INDEX, INODE_INLINE_DATA } from '../../layout.ts';
+import { DX_ROOT_COUNT } from '../../htree.ts';
+import { indexCountOffset, type WantedName } from '../../directory.ts';
+import type { DirectoryWriter, StoredBlock, WriterParts } from '../contract.ts';
+import {
+  findEntry,
+  getU32,
+  holdsNames,
+  placeOfParent,
+  pointEntry,
+  putDots,
+  removeEntry,
+  type EntryPlace,
+  type EntryRun,
+} from './entries.ts';
+import { Folders, type Folder } from './folder.ts';
+import { InlineFolders } from './inline.ts';
+import { FreePlaces, insertLinear } from './linear.ts';
+import { newName, wantedName } from './names.ts';
+import { findLeaf, insertIndexed } from './tree.ts';
+
+/** A DirectoryWriter that can be asked for names, as they are with all changes made so far. */
+export interface SearchingDirectoryWriter extends DirectoryWriter {
+  /** Inode of a name, or 0; in a directory that ignores case, of any spelling of it. */
+  lookup(directory: number, name: string): number;
+}
+
+/**
+ * Names in directories over the parts of a filesystem that is being written. Inserting names into encrypted
+ * directories fails with ENOKEY. Times and link counts are the caller's.
+ */
+export function createDirectoryWriter(parts: WriterParts): SearchingDirectoryWriter {
+  return new Directories(parts);
+}
+
+class Directories implements SearchingDirectoryWriter {
+  readonly #parts: WriterParts;
+  readonly #folders: Folders;
+  readonly #inline: InlineFolders;
+  readonly #places = new FreePlaces();
+  readonly #place: EntryPlace = { at: 0, previous: -1 };
+  /** Directory and block in which a name was found last: the next one is often there too. */
+  #recent = { directory: 0, logical: 0 };
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+    this.#folders = new Folders(parts);
+    this.#inline = new InlineFolders(this.#folders);
+  }
+
+  initialise(directory: number, parent: number): void {
+    if (this.#inline.initialise(directory, parent)) return;
+    const folder = this.#folders.open(directory);
+    const { block } = this.#folders.append(folder);
+    putDots(this.#folders.leaf(folder, block), directory, parent);
+    this.#folders.sealLeaf(folder, block);
+  }
+
+  insert(directory: number, name: string, inode: number, type: number): void {
+    const folders = this.#folders;
+    let folder = folders.open(directory);
+    folders.refuseEncrypted(folder, `adding the name ${name}`);
+    const bytes = newName(this.#parts.store.geometry, folder.flags, name);
+    folders.countChange(folder);
+    if (folder.flags & INODE_INLINE_DATA) {
+      if (this.#inline.insert(folder, bytes, inode, type)) return;
+      folder = this.#inline.moveOut(folder);
+    }
+    if (folders.isIndexed(folder)) {
+      insertIndexed(folders, folder, bytes, inode, type);
+      return;
+    }
+    // Without the feature the flag means nothing, and a linear insertion breaks what tree there was.
+    if (folder.flags & INODE_INDEX) folders.setFlags(folder, 0, INODE_INDEX);
+    insertLinear(folders, this.#places, folder, bytes, inode, type);
+  }
+
+  remove(directory: number, name: string): void {
+    this.#changeEntry(directory, name, 'removing', (run, place) => removeEntry(run, place));
+  }
+
+  replace(directory: number, name: string, inode: number, type: number): void {
+    this.#changeEntry(directory, name, 'replacing', (run, place) => pointEntry(run, place.at, inode, type));
+  }
+
+  #changeEntry(
+    directory: number,
+    name: string,
+    action: string,
+    change: (run: EntryRun, place: EntryPlace) => void,
+  ): void {
+    const folders = this.#folders;
+    const folder = folders.open(directory);
+    const wanted = wantedName(folder.flags, name);
+    if (folder.flags & INODE_ENCRYPT && folder.flags & INODE_CASEFOLD) {
+      throw new UnsupportedError(
+        `${action} ${name} in directory ${directory}, which is encrypted and ignores case: its entries carry hashes that are not known here`,
+      );
+    }
+    if (wanted !== undefined) {
+      const matches = wanted.matches.bind(wanted);
+      if (folder.flags & INODE_INLINE_DATA) {
+        if (this.#inline.change(folder, matches, change)) {
+          folders.countChange(folder);
+          return;
+        }
+      } else {
+        const logical = this.#find(folder, wanted);
+        if (logical !== undefined) {
+          const block = folders.change(folder, logical);
+          const run = this.#entriesOf(folder, block);
+          if (run !== undefined && findEntry(run, matches, this.#place)) {
+            change(run, this.#place);
+            this.#seal(folder, block);
+            this.#places.freed(folder, logical);
+            folders.countChange(folder);
+            return;
+          }
+        }
+      }
+    }
+    throw new GuestfsError('ENOENT', `${action} ${name} in directory ${directory}: there is no such name`);
+  }
+
+  lookup(directory: number, name: string): number {
+    const folder = this.#folders.open(directory);
+    const wanted = wantedName(folder.flags, name);
+    if (wanted === undefined) return 0;
+    if (folder.flags & INODE_INLINE_DATA) return this.#inline.find(folder, wanted.matches.bind(wanted));
+    const logical = this.#find(folder, wanted);
+    if (logical === undefined || !this.#holds(folder, logical, wanted)) return 0;
+    return getU32(this.#folders.read(folder, logical).bytes, this.#place.at);
+  }
+
+  /** Block that holds a name, or undefined. */
+  #find(folder: Folder, wanted: WantedName): number | undefined {
+    const holds = (logical: number): boolean => this.#holds(folder, logical, wanted);
+    if (this.#folders.isIndexed(folder)) return findLeaf(this.#folders, folder, wanted, holds);
+    const { directory, logical: recent } = this.#recent;
+    const first = directory === folder.number && recent < folder.blocks ? recent : 0;
+    for (let i = 0; i < folder.blocks; i++) {
+      const logical = (first + i) % folder.blocks;
+      if (!holds(logical)) continue;
+      this.#recent = { directory: folder.number, logical };
+      return logical;
+    }
+    return undefined;
+  }
+
+  #holds(folder: Folder, logical: number, wanted: WantedName): boolean {
+    const run = this.#entriesOf(folder, this.#folders.read(folder, logical));
+    return run !== undefined && findEntry(run, wanted.matches.bind(wanted), this.#place);
+  }
+
+  #entriesOf(folder: Folder, block: StoredBlock): EntryRun | undefined {
+    return this.#folders.entries(folder, block);
+  }
+
+  /** Set the checksum of a block, whichever kind it is. */
+  #seal(folder: Folder, block: StoredBlock): void {
+    const { blockSize } = this.#parts.store.geometry;
+    const indexed = (folder.flags & INODE_INDEX) !== 0;
+    if (indexed && indexCountOffset(block.bytes, 0, blockSize) === DX_ROOT_COUNT) {
+      this.#folders.sealIndex(folder, block, DX_ROOT_COUNT);
+    } else {
+      this.#folders.sealLeaf(folder, block);
+    }
+  }
+
+  setParent(directory: number, parent: number): void {
+    const DIRECTORY = 2;
+    const folder = this.#folders.open(directory);
+    this.#folders.countChange(folder);
+    if (folder.flags & INODE_INLINE_DATA) {
+      this.#inline.setParent(folder, parent);
+      return;
+    }
+    const block = this.#folders.change(folder, 0);
+    const run = this.#entriesOf(folder, block) ?? this.#folders.leaf(folder, block);
+    pointEntry(run, placeOfParent(run), parent, DIRECTORY);
+    this.#seal(folder, block);
+  }
+
+  parentOf(directory: number): number {
+    const folder = this.#folders.open(directory);
+    if (folder.flags & INODE_INLINE_DATA) return this.#inline.parentOf(folder);
+    const block = this.#folders.read(folder, 0);
+    const run = this.#entriesOf(folder, block) ?? this.#folders.leaf(folder, block);
+    return getU32(run.bytes, placeOfParent(run));
+  }
+
+  isEmpty(directory: number): boolean {
+    const folder = this.#folders.open(directory);
+    if (folder.flags & INODE_INLINE_DATA) return this.#inline.isEmpty(folder);
+    for (let logical = 0; logical < folder.blocks; logical++) {
+      const run = this.#entriesOf(folder, this.#folders.read(folder, logical));
+      if (run !== undefined && holdsNames(run)) return false;
+    }
+    return true;
+  }
+}
