@@ -15,6 +15,12 @@ export interface CachedBlock {
   verifiedFor: number;
 }
 
+/** Where blocks are while the filesystem is being written: with all changes that were made so far. */
+export interface LiveBlocks {
+  /** As {@link BlockCache.get}. */
+  get(number: number, structure: string, owner: string): CachedBlock;
+}
+
 /** A bounded, least recently used cache of metadata blocks: group descriptors, extent nodes, indirect blocks. */
 export class BlockCache {
   readonly #device: BlockDevice;
@@ -22,6 +28,7 @@ export class BlockCache {
   readonly #capacity: number;
   readonly #blocks = new Map<number, CachedBlock>();
   #last: CachedBlock | undefined;
+  #live: LiveBlocks | undefined;
 
   constructor(device: BlockDevice, geometry: Geometry) {
     this.#device = device;
@@ -35,6 +42,7 @@ export class BlockCache {
    */
   get(number: number, structure: string, owner: string): CachedBlock {
     if (this.#last !== undefined && this.#last.number === number) return this.#last;
+    if (this.#live !== undefined) return this.#live.get(number, structure, owner);
     let block = this.#blocks.get(number);
     if (block === undefined) {
       const { blockSize, firstDataBlock, blocksCount } = this.#geometry;
@@ -54,6 +62,12 @@ export class BlockCache {
     this.#blocks.set(number, block);
     this.#last = block;
     return block;
+  }
+
+  /** From now on, take all blocks from a writer. */
+  attach(live: LiveBlocks): void {
+    this.clear();
+    this.#live = live;
   }
 
   #take(blockSize: number): CachedBlock {

@@ -4,8 +4,10 @@
  */
 
 export const COMPAT_HAS_JOURNAL = 0x4;
+export const COMPAT_EXT_ATTR = 0x8;
 export const COMPAT_DIR_INDEX = 0x20;
 export const COMPAT_SPARSE_SUPER2 = 0x200;
+export const COMPAT_FAST_COMMIT = 0x400;
 export const COMPAT_ORPHAN_FILE = 0x1000;
 
 export const INCOMPAT_FILETYPE = 0x2;
@@ -19,15 +21,23 @@ export const INCOMPAT_FLEX_BG = 0x200;
 export const INCOMPAT_EA_INODE = 0x400;
 export const INCOMPAT_CSUM_SEED = 0x2000;
 export const INCOMPAT_LARGEDIR = 0x4000;
-const INCOMPAT_INLINE_DATA = 0x8000;
-const INCOMPAT_ENCRYPT = 0x10000;
+export const INCOMPAT_INLINE_DATA = 0x8000;
+export const INCOMPAT_ENCRYPT = 0x10000;
 export const INCOMPAT_CASEFOLD = 0x20000;
 
 export const RO_COMPAT_SPARSE_SUPER = 0x1;
+export const RO_COMPAT_LARGE_FILE = 0x2;
 export const RO_COMPAT_HUGE_FILE = 0x8;
 export const RO_COMPAT_GDT_CSUM = 0x10;
+export const RO_COMPAT_DIR_NLINK = 0x20;
+export const RO_COMPAT_EXTRA_ISIZE = 0x40;
+export const RO_COMPAT_QUOTA = 0x100;
 export const RO_COMPAT_BIGALLOC = 0x200;
 export const RO_COMPAT_METADATA_CSUM = 0x400;
+export const RO_COMPAT_READONLY = 0x1000;
+export const RO_COMPAT_PROJECT = 0x2000;
+export const RO_COMPAT_SHARED_BLOCKS = 0x4000;
+export const RO_COMPAT_VERITY = 0x8000;
 export const RO_COMPAT_ORPHAN_PRESENT = 0x10000;
 
 /** Incompatible features that this driver reads. */

@@ -23,6 +23,8 @@ export interface MetadataStore {
   create(block: number): StoredBlock;
   /** Time of the running operation, one for all that it changes. */
   now(): { seconds: number; nanoseconds: number };
+  /** Set a feature bit of the superblock if it is not set. */
+  enableFeature(word: 'compat' | 'incompat' | 'roCompat', bit: number): void;
 }
 
 /** Space of the filesystem. Bitmaps, descriptors, superblock counts and their checksums are its business. */
@@ -37,6 +39,13 @@ export interface SpaceAllocator {
    * journal. `owner`'s i_blocks and quotas are counted here.
    */
   free(owner: number, block: number, count: number, kind: 'data' | 'metadata'): void;
+  /**
+   * Count clusters (negative: take them away) in `owner`'s i_blocks and quotas without taking or giving any: for blocks
+   * that several inodes share. Throws EDQUOT.
+   */
+  charge(owner: number, clusters: number): void;
+  /** Count bytes and inodes in the quotas of `owner` alone: for attribute values that have an inode. Throws EDQUOT. */
+  chargeQuota(owner: number, bytes: number, inodes: number): void;
 }
 
 /** Inodes. Their checksums are set when the operation ends. */
@@ -49,7 +58,7 @@ export interface InodeStore {
   allocate(parent: number, mode: number, uid: number, gid: number): number;
   /** A new inode of the kind that large attribute values live in (ea_inode). */
   allocateAttributeInode(parent: number): number;
-  /** The inode's links are gone: free it and all it holds (content, attributes). */
+  /** The inode's links are gone: free it and all it holds (content, attributes). Sets the links to 0 and i_dtime. */
   free(number: number): void;
 }
 

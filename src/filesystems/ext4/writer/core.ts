@@ -1,0 +1,72 @@
+import type { BlockDevice } from '../../../block/device.ts';
+import { FileBlocks } from './blocks.ts';
+import { Bitmaps } from './bitmaps.ts';
+import type { WriterParts } from './contract.ts';
+import { GroupDescriptors } from './groups.ts';
+import { LiveInodeStore } from './inodes.ts';
+import { FileMaps } from './map/index.ts';
+import { QuotaFiles } from './quota.ts';
+import { ClusterAllocator } from './space.ts';
+import { BlockStore, type StoreOptions } from './store.ts';
+import { LiveSuperBlock, type LiveGeometry } from './superblock.ts';
+
+/** All that changes a filesystem's metadata, below names and contents. */
+export class WriterCore implements WriterParts {
+  readonly geometry: LiveGeometry;
+  readonly store: BlockStore;
+  readonly superBlock: LiveSuperBlock;
+  readonly groups: GroupDescriptors;
+  readonly bitmaps: Bitmaps;
+  readonly inodes: LiveInodeStore;
+  readonly space: ClusterAllocator;
+  readonly maps: FileMaps;
+  readonly files: FileBlocks;
+  readonly quota: QuotaFiles;
+
+  /** `geometry` becomes this object's: its features and superblock follow what is written. */
+  constructor(device: BlockDevice, geometry: LiveGeometry, options: StoreOptions = {}) {
+    this.geometry = geometry;
+    this.store = new BlockStore(device, geometry, options);
+    this.groups = new GroupDescriptors(this.store, geometry);
+    this.superBlock = new LiveSuperBlock(this.store, geometry, this.#freeSums());
+    this.bitmaps = new Bitmaps(this.store, geometry, this.groups);
+    this.quota = new QuotaFiles(geometry);
+    const { store, groups, bitmaps, superBlock } = this;
+    this.inodes = new LiveInodeStore(store, geometry, groups, bitmaps, superBlock, this.quota);
+    this.space = new ClusterAllocator(store, geometry, groups, bitmaps, superBlock, this.inodes);
+    this.maps = new FileMaps(store, this.inodes, this.space);
+    this.files = new FileBlocks(store, this.maps, this.space);
+    this.quota.attach(this);
+    store.featureSetter = (word, bit) => superBlock.enableFeature(word, bit);
+    // What changes inodes comes before what sums them up.
+    store.join(this.quota);
+    store.join(this.space);
+    store.join(this.inodes);
+    store.join(superBlock);
+  }
+
+  #freeSums(): { clusters: number; inodes: number } {
+    const sums = { clusters: 0, inodes: 0 };
+    for (let group = 0; group < this.geometry.groupsCount; group++) {
+      const descriptor = this.groups.aim(group);
+      sums.clusters += descriptor.freeClusters;
+      sums.inodes += descriptor.freeInodes;
+    }
+    return sums;
+  }
+
+  /** The last operation of a transaction: sums and checksums that were put off. */
+  prepareCommit(): void {
+    this.store.operation(() => {
+      this.bitmaps.seal();
+      this.superBlock.writeCounts();
+    });
+  }
+
+  /** The transaction is durable and in place. */
+  committed(): void {
+    this.store.committed();
+    this.space.committed();
+    this.inodes.committed();
+  }
+}
