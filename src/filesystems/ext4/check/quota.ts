@@ -1,0 +1,3 @@
+import type { CheckState } from './state.ts';
+
+export function checkQuotas(_state: CheckState): void {}
