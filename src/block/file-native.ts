@@ -1,34 +1,71 @@
 import { createRequire } from 'node:module';
 
-/** The functions of koffi that are used. */
+/** The parts of koffi that are used. */
 interface Koffi {
   load(library: string | null): { func(declaration: string): (...args: unknown[]) => unknown };
+  errno(): number;
 }
 
-type Seek = (fd: number, offset: number, whence: number) => number;
+/** System calls that Node does not have, through the optional package koffi. All answer -1 where they fail. */
+export interface NativeCalls {
+  lseek(fd: number, offset: number, whence: number): number;
+  fallocate(fd: number, mode: number, offset: number, length: number): number;
+  flock(fd: number, operation: number): number;
+  /** fcntl(2) with a `struct flock`, which the kernel reads and, for a question, fills. */
+  fcntlLock(fd: number, command: number, lock: Uint8Array): number;
+  /** The errno of the last call that failed. */
+  errno(): number;
+}
 
-let seek: Seek | undefined;
+let calls: NativeCalls | undefined;
 let looked = false;
 
 /**
- * lseek(2) through the optional package koffi; undefined where the package is missing or the system is not Linux.
- * Loaded at the first call: it costs milliseconds that most runs do not need to spend.
+ * The calls, or undefined where the package is missing or the system is not a 64-bit Linux. Loaded at first use: it
+ * costs milliseconds that most runs do not need to spend.
  */
-export function nativeSeek(): Seek | undefined {
+export function nativeCalls(): NativeCalls | undefined {
   if (!looked) {
     looked = true;
-    seek = process.platform === 'linux' ? loadSeek() : undefined;
+    const wide = process.arch === 'x64' || process.arch === 'arm64' || process.arch === 'riscv64';
+    calls = process.platform === 'linux' && wide ? load() : undefined;
   }
-  return seek;
+  return calls;
 }
 
-function loadSeek(): Seek | undefined {
+/** Run something as if koffi were not installed: for tests. */
+export function withoutNative<T>(run: () => T): T {
+  const before = nativeCalls();
+  calls = undefined;
+  try {
+    return run();
+  } finally {
+    calls = before;
+  }
+}
+
+/** lseek(2), or undefined as {@link nativeCalls}. */
+export function nativeSeek(): NativeCalls['lseek'] | undefined {
+  return nativeCalls()?.lseek;
+}
+
+function load(): NativeCalls | undefined {
   try {
     // A CommonJS bundle has no import.meta.url: start at the program then.
     const require = createRequire(import.meta.url ?? process.argv[1] ?? `${process.cwd()}/`);
     const koffi = require('koffi') as Koffi;
-    const lseek = koffi.load(null).func('int64_t lseek(int fd, int64_t offset, int whence)');
-    return (fd, offset, whence) => Number(lseek(fd, offset, whence));
+    const library = koffi.load(null);
+    const lseek = library.func('int64_t lseek(int fd, int64_t offset, int whence)');
+    const fallocate = library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
+    const flock = library.func('int flock(int fd, int operation)');
+    const fcntl = library.func('int fcntl(int fd, int command, ...)');
+    return {
+      lseek: (fd, offset, whence) => Number(lseek(fd, offset, whence)),
+      fallocate: (fd, mode, offset, length) => Number(fallocate(fd, mode, offset, length)),
+      flock: (fd, operation) => Number(flock(fd, operation)),
+      fcntlLock: (fd, command, lock) => Number(fcntl(fd, command, 'void *', lock)),
+      errno: () => koffi.errno(),
+    };
   } catch {
     return undefined;
   }

@@ -1,18 +1,35 @@
-import { closeSync, fsyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { GuestfsError, isErrorCode, type ErrorCode } from '../errors/index.ts';
 import type { BlockDevice } from './device.ts';
+import { FileDriver, type FileFacts } from './file-driver.ts';
+import { hostError } from './file-error.ts';
+import { lockFile as lock } from './file-lock.ts';
 import { measure } from './file-size.ts';
-import { fileExtents } from './file-extents.ts';
 import { guard } from './guard.ts';
+
+export { hostError } from './file-error.ts';
+
+/** How a file is opened. */
+export interface FileOptions {
+  writable?: boolean;
+  /** False: write without the lock that keeps other writers out, for a file that nobody else knows yet. */
+  lock?: boolean;
+}
 
 /**
  * A host file or block device as a BlockDevice. The size is the file's, in bytes, rounding nothing; the sector
- * size of a block device is the one its driver states.
+ * size of a block device is the one its driver states. A writable one is locked against other writers until it is
+ * closed; writing never makes it longer.
  *
- * Throws ENOENT, EACCES, EISDIR, EINVAL (neither a file nor a block device), EIO, each naming the path and what
- * can be done.
+ * Throws ENOENT, EACCES, EISDIR, EINVAL (neither a file nor a block device), EBUSY (another program holds it), EIO,
+ * each naming the path and what can be done.
  */
-export function openFile(path: string, options: { writable?: boolean } = {}): BlockDevice {
+export function openFile(path: string, options: FileOptions = {}): BlockDevice {
+  return guard(new FileDriver(openDescriptor(path, options)), path);
+}
+
+/** Descriptor and facts of a file, locked as {@link openFile} says. Throws as it does. */
+export function openDescriptor(path: string, options: FileOptions): FileFacts {
   const writable = options.writable ?? false;
   checkKind(path);
   let fd: number;
@@ -22,22 +39,13 @@ export function openFile(path: string, options: { writable?: boolean } = {}): Bl
     throw openError(error, path, writable);
   }
   try {
-    const { size, sectorSize } = measure(fd, path);
-    return guard(fileDriver(fd, path, size, sectorSize, writable), path);
+    const unlock = writable && options.lock !== false ? lock(fd, path) : undefined;
+    const facts = { fd, path, writable, ...measure(fd, path) };
+    return unlock === undefined ? facts : { ...facts, unlock };
   } catch (error) {
     closeSync(fd);
     throw error;
   }
-}
-
-/** A GuestfsError out of what node:fs threw; the code is kept where it is one of ours. */
-export function hostError(error: unknown, attempted: string, path: string): GuestfsError {
-  const code = (error as NodeJS.ErrnoException).code;
-  return new GuestfsError(
-    isErrorCode(code) ? code : 'EIO',
-    `${attempted}: ${error instanceof Error ? error.message : String(error)}`,
-    { path, cause: error },
-  );
 }
 
 /** Looked at before opening, because opening a pipe that nobody writes to would wait for ever. */
@@ -87,70 +95,4 @@ function openError(error: unknown, path: string, writable: boolean): GuestfsErro
       ? `this user may not ${writable ? 'write' : 'read'} it; change its permissions${writable ? ', open it read-only' : ''} or run as its owner`
       : (HINTS[code] ?? (error as Error).message);
   return new GuestfsError(code, `cannot open ${path}: ${hint}`, { path, cause: error });
-}
-
-function fileDriver(
-  fd: number,
-  path: string,
-  size: number,
-  sectorSize: number,
-  writable: boolean,
-): BlockDevice {
-  const failed = (error: unknown, what: string, offset: number): GuestfsError => {
-    const wrapped = hostError(error, `cannot ${what} ${path} at ${offset}`, path);
-    wrapped.offset = offset;
-    return wrapped;
-  };
-  return {
-    size,
-    sectorSize,
-    writable,
-    readAt(offset, into) {
-      for (let done = 0; done < into.length;) {
-        let count: number;
-        try {
-          count = readSync(fd, into, done, into.length - done, offset + done);
-        } catch (error) {
-          throw failed(error, 'read', offset + done);
-        }
-        if (count === 0) {
-          throw new GuestfsError(
-            'EIO',
-            `${path}: the file ends at ${offset + done}, it had ${size} bytes when it was opened`,
-            { path, offset: offset + done },
-          );
-        }
-        done += count;
-      }
-    },
-    writeAt(offset, from) {
-      for (let done = 0; done < from.length;) {
-        try {
-          done += writeSync(fd, from, done, from.length - done, offset + done);
-        } catch (error) {
-          throw failed(error, 'write', offset + done);
-        }
-      }
-    },
-    zero(offset, length) {
-      const zeroes = new Uint8Array(Math.min(length, 256 * 1024));
-      for (let done = 0; done < length; done += zeroes.length) {
-        this.writeAt(offset + done, zeroes.subarray(0, Math.min(zeroes.length, length - done)));
-      }
-    },
-    discard(offset, length) {
-      this.zero(offset, length);
-    },
-    extents: (offset, length) => fileExtents(fd, offset, length),
-    flush() {
-      try {
-        fsyncSync(fd);
-      } catch (error) {
-        throw hostError(error, `cannot write ${path} through to its disk`, path);
-      }
-    },
-    close() {
-      closeSync(fd);
-    },
-  };
 }

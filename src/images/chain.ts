@@ -1,7 +1,9 @@
 import type { BlockDevice } from '../block/device.ts';
 import { openFile } from '../block/file.ts';
+import { openGrowingFile } from '../block/file-growing.ts';
 import { otherWriter } from '../block/file-locks.ts';
 import { besideFile, fileIdentity, folderOf, isWithin } from '../block/file-path.ts';
+import { guard } from '../block/guard.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { IMAGE_FORMATS, probeImageFormat } from './formats.ts';
 import type { BackingPolicy, ImageOptions, OpenedImage } from './image.ts';
@@ -12,6 +14,7 @@ import {
   refuseEncryption,
   type QcowImageHeader,
 } from './qcow2/index.ts';
+import { probedRawDevice } from './probed-raw.ts';
 import { rawDevice } from './raw.ts';
 
 /** What the host says of files that are not there or not for us. */
@@ -54,38 +57,61 @@ export function openChain(path: string, options: ImageOptions): OpenedImage {
 
 function openOne(path: string, options: ImageOptions, chain: Chain): OpenedImage {
   checkFormatName(options.format, path);
+  if (!options.readonly) return openForWriting(path, options, chain);
   const writer = chain.above.length === 0 ? otherWriter(path) : undefined;
-  const file = openFile(path, { writable: !options.readonly && options.format === 'raw' });
+  const file = openFile(path);
   try {
-    if (writer !== undefined && options.readonly) {
+    if (writer !== undefined) {
       chain.warn(
         `${path} is in use by ${writer}: what is read may be inconsistent; stop it, or read a snapshot`,
       );
     }
     const format = options.format ?? probeImageFormat(file).name;
-    if (format === 'raw') return openRaw(path, file, options);
+    if (format === 'raw') {
+      refuseSnapshot(path, options);
+      return { device: rawDevice(file, path), format: 'raw', probed: options.format === undefined };
+    }
     if (format !== 'qcow2') throw unreadable(path, format);
     return openQcow2Image(path, file, options, chain);
   } catch (error) {
     file.close();
-    throw error instanceof GuestfsError ? withPath(error, path) : error;
+    throw withPath(error, path);
   }
 }
 
-function openRaw(path: string, file: BlockDevice, options: ImageOptions): OpenedImage {
-  if (options.snapshot !== undefined) {
-    throw new GuestfsError(
-      'EINVAL',
-      `${path}: the snapshot ${options.snapshot} was asked for, but raw images have no internal snapshots`,
-      { path },
-    );
-  }
-  let opened = file;
-  if (!options.readonly && !file.writable) {
-    opened = openFile(path, { writable: true });
+/** Open the top of a chain for writing. The lock is taken before anything is looked at. */
+function openForWriting(path: string, options: ImageOptions, chain: Chain): OpenedImage {
+  const file = openGrowingFile(path);
+  try {
+    const probed = options.format === undefined;
+    const format = options.format ?? probeImageFormat(file).name;
+    if (format === 'raw') {
+      refuseSnapshot(path, options);
+      const device = rawDevice(guard(file, path), path);
+      return { device: probed ? probedRawDevice(device, path) : device, format, probed };
+    }
+    if (format !== 'qcow2') throw unreadable(path, format);
+    if (options.snapshot !== undefined) {
+      throw new GuestfsError(
+        'EINVAL',
+        `${path}: the internal snapshot ${options.snapshot} cannot be opened for writing, only read`,
+        { path },
+      );
+    }
+    return openQcow2Image(path, file, options, chain);
+  } catch (error) {
     file.close();
+    throw withPath(error, path);
   }
-  return { device: rawDevice(opened, path), format: 'raw', probed: options.format === undefined };
+}
+
+function refuseSnapshot(path: string, options: ImageOptions): void {
+  if (options.snapshot === undefined) return;
+  throw new GuestfsError(
+    'EINVAL',
+    `${path}: the snapshot ${options.snapshot} was asked for, but raw images have no internal snapshots`,
+    { path },
+  );
 }
 
 function openQcow2Image(path: string, file: BlockDevice, options: ImageOptions, chain: Chain): OpenedImage {
@@ -236,8 +262,8 @@ function quoted(text: string): string {
 }
 
 /** Errors of parsers name no file: add it, once. */
-function withPath(error: GuestfsError, path: string): GuestfsError {
-  if (error.path !== undefined) return error;
+function withPath(error: unknown, path: string): unknown {
+  if (!(error instanceof GuestfsError) || error.path !== undefined) return error;
   error.path = path;
   error.message = `${path}: ${error.message}`;
   return error;

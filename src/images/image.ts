@@ -11,7 +11,7 @@ export type BackingPolicy = 'none' | 'folder' | 'any';
 export interface ImageOptions {
   /** `raw` or `qcow2`; probed if absent. */
   format?: string;
-  /** With false a raw image is opened for writing; a qcow2 image is always read-only here. */
+  /** With false the image is locked and opened for writing; what it refers to is never written to. */
   readonly: boolean;
   /** Default: `none` where the format was probed, `folder` where it was stated. */
   backing?: BackingPolicy;

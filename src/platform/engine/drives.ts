@@ -1,4 +1,5 @@
 import type { BlockDevice } from '../../block/device.ts';
+import { spillingOverlay } from '../../block/file-overlay.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { openImage } from '../../images/index.ts';
 import type { DriveConfig, EngineConfig } from './config.ts';
@@ -14,7 +15,10 @@ export interface OpenDrive {
   readonly format: string;
 }
 
-/** Open all drives of a configuration; if one fails the others are closed again. */
+/**
+ * Open all drives of a configuration; if one fails the others are closed again. Read-only drives take writes in an
+ * overlay that is dropped at close; the others are locked and written to.
+ */
 export function openDrives(config: EngineConfig): OpenDrive[] {
   const open: OpenDrive[] = [];
   try {
@@ -30,21 +34,23 @@ export function openDrives(config: EngineConfig): OpenDrive[] {
 
 function openDrive(config: DriveConfig, name: string, warn: (message: string) => void): OpenDrive {
   const image = openImage(config.path, {
-    readonly: true,
+    readonly: config.readonly,
     warn,
     ...(config.format === undefined ? {} : { format: config.format }),
     ...(config.backing === undefined ? {} : { backing: config.backing }),
     ...(config.snapshot === undefined ? {} : { snapshot: config.snapshot }),
   });
+  // A guest that is mounted read-write, or whose journal is replayed, changes a read-only drive for this session only.
+  const device = config.readonly ? spillingOverlay(image.device, config.path) : image.device;
   try {
     return {
       name,
       config,
       format: image.format,
-      device: withSectorSize(image.device, config.blockSize, config.path),
+      device: withSectorSize(device, config.blockSize, config.path),
     };
   } catch (error) {
-    image.device.close();
+    device.close();
     throw error;
   }
 }
