@@ -1,4 +1,4 @@
-import { GuestfsError, UnsupportedError } from '../../../../errors/index.ts';
+import { GuestfsError } from '../../../../errors/index.ts';
 import { INCOMPAT_EA_INODE } from '../../features.ts';
 import type { WriterParts } from '../contract.ts';
 import { BlockTables } from './block.ts';
@@ -6,8 +6,6 @@ import { BodyTables } from './body.ts';
 import { attributeBytes, sameBytes, sameName, type Attribute } from './table.ts';
 import { ValueInodes } from './values.ts';
 
-/** quota: values in inodes of their own count for the owner of each file that uses them. */
-const RO_COMPAT_QUOTA = 0x100;
 /** Bytes of the shortest table in a block beside one attribute: its end mark. */
 const END_MARK = 4;
 
@@ -70,12 +68,8 @@ export class AttributeTables {
   }
 
   #inInode(owner: number, attribute: Attribute): Attribute {
-    if (this.#parts.store.geometry.roCompat & RO_COMPAT_QUOTA) {
-      throw new UnsupportedError(
-        `an attribute of ${attribute.size} bytes for inode ${owner}: it needs an inode of its own (ea_inode), which is not counted in quotas here`,
-      );
-    }
     const valueInode = this.#values.create(owner, attribute.value);
+    this.#count(owner, attribute.size, 1);
     return { ...attribute, value: NOTHING, valueInode, hash: undefined };
   }
 
@@ -92,7 +86,7 @@ export class AttributeTables {
     const own = made.valueInode === 0 ? made : { ...made, hash };
     const newBody = swap(body, oldBody, own);
     if (this.#body.room(inode) > 0 && this.#body.write(inode, newBody)) {
-      this.#drop(oldBody);
+      this.#drop(inode, oldBody);
       if (oldBlock !== undefined) this.#writeBlock(inode, block, swap(block, oldBlock), oldBlock);
       return true;
     }
@@ -102,7 +96,7 @@ export class AttributeTables {
     this.#writeBlock(inode, block, newBlock, oldBlock);
     if (oldBody !== undefined) {
       this.#body.write(inode, swap(body, oldBody));
-      this.#drop(oldBody);
+      this.#drop(inode, oldBody);
     }
     return true;
   }
@@ -121,11 +115,21 @@ export class AttributeTables {
       }
     }
     this.#block.write(inode, attributes);
-    if (!shared) this.#drop(gone);
+    this.#drop(inode, gone, !shared);
   }
 
-  #drop(attribute: Attribute | undefined): void {
-    if (attribute !== undefined && attribute.valueInode !== 0) this.#values.release(attribute.valueInode);
+  /** Each inode that uses a value in another inode pays for it, as if it were its own. */
+  #count(owner: number, size: number, sign: 1 | -1): void {
+    const { blockSize, clusterRatio } = this.#parts.store.geometry;
+    const cluster = blockSize * clusterRatio;
+    this.#parts.space.chargeQuota(owner, sign * Math.ceil(size / cluster) * cluster, sign);
+  }
+
+  /** An attribute of an inode is gone; `last` where no other inode shares its entry. */
+  #drop(owner: number, attribute: Attribute | undefined, last = true): void {
+    if (attribute === undefined || attribute.valueInode === 0) return;
+    this.#count(owner, attribute.size, -1);
+    if (last) this.#values.release(attribute.valueInode);
   }
 
   /** Remove an attribute that is there. */
@@ -134,7 +138,7 @@ export class AttributeTables {
     const inBody = body.find((attribute) => sameName(attribute, index, name));
     if (inBody !== undefined) {
       this.#body.write(inode, swap(body, inBody));
-      this.#drop(inBody);
+      this.#drop(inode, inBody);
     }
     const block = this.#block.read(inode);
     const inBlock = block.find((attribute) => sameName(attribute, index, name));
@@ -150,12 +154,13 @@ export class AttributeTables {
         inode,
         body.filter(({ valueInode }) => valueInode === 0),
       );
-      for (const attribute of held) this.#drop(attribute);
+      for (const attribute of held) this.#drop(inode, attribute);
     }
     if (this.#block.blockOf(inode) === 0) return;
-    const block = this.#block.isOwn(inode) ? this.#block.read(inode) : [];
+    const last = this.#block.isOwn(inode);
+    const block = this.#block.read(inode);
     this.#block.release(inode);
-    for (const attribute of block) this.#drop(attribute);
+    for (const attribute of block) this.#drop(inode, attribute, last);
   }
 
   /** Value of an attribute in the inode itself, or undefined. */

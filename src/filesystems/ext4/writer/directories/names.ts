@@ -87,7 +87,7 @@ export function unsureName(directory: number, name: Uint8Array): UnsupportedErro
  * `debugfs -R 'dx_hash -c -e utf8'`, alone and among combining marks.
  */
 const UNSURE =
-  /[\u0345\u0870-\u08ff\u0c3c\u13a0-\u13ff\u1715\u180b-\u180f\u1ab0-\u1aff\u1c80-\u1c8f\u1dfa\u1e9e\u2c2f\u2c5f\ua7ba-\ua7ff\ua82c\uab70-\uabbf\u{10000}-\u{1efff}]|[\u1f80-\u1fff]\p{M}|\p{Cn}/u;
+  /\u0345|\u0c3c|\ua82c|\u1dfa|[\u1ab0-\u1aff]|[\u0870-\u08ff\u13a0-\u13ff\u1715\u180b-\u180f\u1c80-\u1c8f\u1e9e\u2c2f\u2c5f\ua7ba-\ua7ff\uab70-\uabbf\u{10000}-\u{1efff}]|[\u1f80-\u1fff]\p{M}|\p{Cn}/u;
 
 /** The folded form of a name, undefined where it is not sure. What is not valid UTF-8 is taken as it is. */
 function foldedBytes(bytes: Uint8Array): Uint8Array | undefined {
