@@ -1,6 +1,7 @@
-import { UnsupportedError, GuestfsError } from '../../../../errors/index.ts';
-import { INODE_CASEFOLD, INODE_ENCRYPT, INODE_INDEX, INODE_INLINE_DATA } from '../../layout.ts';
-import { DX_ROOT_COUNT } from '../../htree.ts';
+import { GuestfsError } from '../../../../errors/index.ts';
+import { INODE_INDEX, INODE_INLINE_DATA } from '../../layout.ts';
+import { noKeyDecoder } from '../../fscrypt.ts';
+import { DX_ROOT_COUNT, DX_ROOT_VERSION } from '../../htree.ts';
 import { indexCountOffset, type WantedName } from '../../directory.ts';
 import type { DirectoryWriter, StoredBlock, WriterParts } from '../contract.ts';
 import {
@@ -27,8 +28,8 @@ export interface SearchingDirectoryWriter extends DirectoryWriter {
 }
 
 /**
- * Names in directories over the parts of a filesystem that is being written. Inserting names into encrypted
- * directories fails with ENOKEY. Times and link counts are the caller's.
+ * Names in directories over the parts of a filesystem that is being written. In encrypted directories
+ * names are those that are shown without the key: they can be removed; inserting fails with ENOKEY. Times and link counts are the caller's.
  */
 export function createDirectoryWriter(parts: WriterParts): SearchingDirectoryWriter {
   return new Directories(parts);
@@ -92,12 +93,7 @@ class Directories implements SearchingDirectoryWriter {
   ): void {
     const folders = this.#folders;
     const folder = folders.open(directory);
-    const wanted = wantedName(folder.flags, name);
-    if (folder.flags & INODE_ENCRYPT && folder.flags & INODE_CASEFOLD) {
-      throw new UnsupportedError(
-        `${action} ${name} in directory ${directory}, which is encrypted and ignores case: its entries carry hashes that are not known here`,
-      );
-    }
+    const wanted = this.#wanted(folder, name);
     if (wanted !== undefined) {
       const matches = wanted.matches.bind(wanted);
       if (folder.flags & INODE_INLINE_DATA) {
@@ -125,12 +121,26 @@ class Directories implements SearchingDirectoryWriter {
 
   lookup(directory: number, name: string): number {
     const folder = this.#folders.open(directory);
-    const wanted = wantedName(folder.flags, name);
+    const wanted = this.#wanted(folder, name);
     if (wanted === undefined) return 0;
     if (folder.flags & INODE_INLINE_DATA) return this.#inline.find(folder, wanted.matches.bind(wanted));
     const logical = this.#find(folder, wanted);
     if (logical === undefined || !this.#holds(folder, logical, wanted)) return 0;
     return getU32(this.#folders.read(folder, logical).bytes, this.#place.at);
+  }
+
+  #wanted(folder: Folder, name: string): WantedName | undefined {
+    return wantedName(folder.flags, name, () => {
+      const { geometry } = this.#parts.store;
+      const inline = folder.flags & INODE_INLINE_DATA ? new Uint8Array(0) : undefined;
+      let version = geometry.superBlock.s_def_hash_version;
+      if (inline === undefined && folder.flags & INODE_INDEX) {
+        const { bytes } = this.#folders.read(folder, 0);
+        const isRoot = indexCountOffset(bytes, 0, geometry.blockSize) === DX_ROOT_COUNT;
+        if (isRoot) version = bytes[DX_ROOT_VERSION]!;
+      }
+      return noKeyDecoder(geometry, { flags: folder.flags, size: folder.size, inline }, version);
+    });
   }
 
   /** Block that holds a name, or undefined. */

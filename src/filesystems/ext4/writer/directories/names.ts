@@ -1,7 +1,7 @@
 import { decodeText, encodeText } from '../../../../bytes/text.ts';
 import { GuestfsError, UnsupportedError } from '../../../../errors/index.ts';
 import { fold, foldedName } from '../../casefold.ts';
-import { exactName, type WantedName } from '../../directory.ts';
+import { exactName, type NameDecoder, type WantedName } from '../../directory.ts';
 import { wantedNoKey } from '../../fscrypt.ts';
 import { hashVersion, nameHash } from '../../hash.ts';
 import { INODE_CASEFOLD, INODE_ENCRYPT } from '../../layout.ts';
@@ -33,16 +33,10 @@ export function newName(geometry: Geometry, flags: number, name: string): Uint8A
 
 /**
  * How the entry of a name is recognised in a directory with these flags; undefined where none can have the name. For
- * encrypted directories the name is the one that is shown without the key, and only short ones can be recognised.
+ * encrypted directories the name is the one that is shown without the key, as `decoder` shows it.
  */
-export function wantedName(flags: number, name: string): WantedName | undefined {
-  if (flags & INODE_ENCRYPT) {
-    return wantedNoKey(name, () => {
-      throw new UnsupportedError(
-        `finding the encrypted name ${name} to change its entry: it is too long to be known by what is shown of it`,
-      );
-    });
-  }
+export function wantedName(flags: number, name: string, decoder: () => NameDecoder): WantedName | undefined {
+  if (flags & INODE_ENCRYPT) return wantedNoKey(name, decoder);
   const bytes = encodeText(name);
   if (bytes.length === 0 || bytes.length > NAME_LIMIT) return undefined;
   return flags & INODE_CASEFOLD ? foldedName(name, bytes) : exactName(bytes);
