@@ -47,6 +47,8 @@ function parseEntry(text: string, line: string, names: AclNames): Entry {
   const fields = line.split(':').map((field) => field.trim());
   // The mask and others may leave their empty qualifier out.
   if (fields.length === 2 && /^[mo]/.test(fields[0] ?? '')) fields.splice(1, 0, '');
+  // Archives may give the number after the name and the permissions.
+  if (fields.length === 4 && /^\d+$/.test(fields[3] ?? '')) fields[1] = fields.pop() as string;
   if (fields.length !== 3) throw bad(text, `the entry ${line} is not TYPE:QUALIFIER:PERMISSIONS`);
   const [type = '', qualifier = '', permissions = ''] = fields;
   return { ...parseTag(text, type, qualifier, names), permissions: parsePermissions(text, permissions) };

@@ -2,12 +2,16 @@ import { compressor, type CompressionType } from '../../compression/index.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { S_IFDIR, S_IFMT } from '../../vfs/mode.ts';
 import { writeCpio } from '../../vfs/cpio/writer.ts';
+import { decompressChunks } from '../../vfs/decompress.ts';
+import { extractTar } from '../../vfs/tar/extract.ts';
 import { writeTar, type TarOptions } from '../../vfs/tar/writer.ts';
 import type { FileRef } from '../../vfs/tree.ts';
 import { chunksOf, deviceContent, fileContent, type Content } from '../content.ts';
-import type { ActionContext, ByteSink } from '../context.ts';
+import type { ActionContext, ByteSink, ByteSource } from '../context.ts';
+import { writerOf } from '../file-writing.ts';
 import type { DaemonActions } from '../generated/contract.ts';
-import { guestNames } from '../owners.ts';
+import { guestIds, guestNames } from '../owners.ts';
+import { piecesOf } from '../pieces.ts';
 import { TransformSink } from '../transform-sink.ts';
 
 const COMPRESSIONS: readonly CompressionType[] = ['compress', 'gzip', 'bzip2', 'xz', 'lzma', 'lzop', 'zstd'];
@@ -100,9 +104,39 @@ function base64Out(context: ActionContext, path: string, out: ByteSink): void {
   }
 }
 
+/** Options of tar_in. */
+export interface TarInOptions {
+  compress?: string;
+  xattrs?: boolean;
+  selinux?: boolean;
+  acls?: boolean;
+  keepdirlink?: boolean;
+}
+
+function tarIn(context: ActionContext, source: ByteSource, directory: string, options: TarInOptions): void {
+  const { files } = context.platform;
+  const target = directoryAt(context, directory);
+  const { compress = 'none', keepdirlink = false, ...rest } = options;
+  const type = compress === 'none' ? undefined : compressionType(compress);
+  const pieces = piecesOf(context, source);
+  extractTar(files, writerOf(context), target, type === undefined ? pieces : decompressChunks(type, pieces), {
+    ...rest,
+    keepDirectoryLinks: keepdirlink,
+    names: { user: guestIds(files, '/etc/passwd'), group: guestIds(files, '/etc/group') },
+    warn: (message) => context.warn(message),
+    tick: () => context.checkCancelled(),
+  });
+}
+
 /** Archives of directories, and files in other forms. */
 export const archiveActions = {
   tar_out: tarOut,
+
+  tar_in: tarIn,
+
+  tgz_in: (context, tarball, directory) => tarIn(context, tarball, directory, { compress: 'gzip' }),
+
+  txz_in: (context, tarball, directory) => tarIn(context, tarball, directory, { compress: 'xz' }),
 
   tgz_out: (context, directory, tarball) => tarOut(context, directory, tarball, { compress: 'gzip' }),
 
