@@ -1,7 +1,6 @@
 import type { BlockDevice } from '../../block/device.ts';
 import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import type { DirEntry, FileSystem, OpenFileSystemOptions, Stat, StatFs, Xattr } from '../filesystem.ts';
-import type { FileSystemWriter } from '../writer.ts';
 import { Claims } from '../claims.ts';
 import { NameIndex } from '../name-index.ts';
 import { ChainCache } from './chain.ts';
@@ -191,7 +190,7 @@ export class FatFileSystem implements FileSystem {
     return { ...this.#statfs, bfree: free, bavail: free };
   }
 
-  openWriter(): FileSystemWriter {
+  openWriter(): FatWriter {
     if (!this.#device.writable) {
       throw new GuestfsError('EROFS', 'the device of the FAT volume is read-only');
     }

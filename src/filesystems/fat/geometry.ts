@@ -25,6 +25,8 @@ export interface Geometry {
   tables: readonly number[];
   /** FAT32: offset of the information sector; 0 where there is none. */
   informationOffset: number;
+  /** FAT32: offset of the boot sector's copy; 0 where there is none. */
+  backupOffset: number;
   /** FAT12 and FAT16: the root directory's own area. */
   rootOffset: number;
   rootLength: number;
@@ -102,6 +104,7 @@ export function readGeometry(device: BlockDevice): Geometry {
     const offset = (bpb.BPB_RsvdSecCnt + number * fatSectors) * sectorSize;
     if (active === undefined || active === number) tables.push(offset);
   }
+  const backup = isFat32 ? bpb.BPB_BkBootSec : 0;
   const information = isFat32 ? bpb.BPB_FSInfo : 0;
   return {
     fatBits,
@@ -110,6 +113,7 @@ export function readGeometry(device: BlockDevice): Geometry {
     clusterCount,
     fatOffset: tables[0]!,
     tables,
+    backupOffset: backup < bpb.BPB_RsvdSecCnt ? backup * sectorSize : 0,
     informationOffset: information < bpb.BPB_RsvdSecCnt ? information * sectorSize : 0,
     fatLength,
     rootOffset: rootSector * sectorSize,

@@ -37,8 +37,8 @@ export class DirectoryChanges {
       throw new GuestfsError('EEXIST', `${name} exists already in its directory`);
     }
     const stored = this.#store(directory, name);
-    const slots = this.#slots(directory);
-    const slot = this.#room(slots, entriesOf(stored));
+    const slots = this.slotsOf(directory);
+    const slot = this.room(slots, entriesOf(stored));
     const now = this.#content.now();
     let first = 0;
     if (isDirectory) {
@@ -96,8 +96,8 @@ export class DirectoryChanges {
       this.#remove(fromDirectory, from, this.#needsHolding(fromDirectory, from, [target * ENTRY]));
     } else {
       const stored = this.#store(toDirectory, name);
-      const slots = this.#slots(toDirectory);
-      const slot = this.#room(slots, entriesOf(stored));
+      const slots = this.slotsOf(toDirectory);
+      const slot = this.room(slots, entriesOf(stored));
       to = this.#insert(slots, slot, stored, rest);
       const offsets = slots.entriesOf(to * ENTRY);
       this.#remove(fromDirectory, from, this.#needsHolding(fromDirectory, from, offsets));
@@ -137,7 +137,8 @@ export class DirectoryChanges {
     }
   }
 
-  #slots(directory: number): DirectorySlots {
+  /** Which entries of a directory are free. */
+  slotsOf(directory: number): DirectorySlots {
     let slots = this.#known.get(directory);
     if (slots === undefined) {
       if (this.#known.size >= MAX_KNOWN) this.#known.clear();
@@ -149,7 +150,7 @@ export class DirectoryChanges {
   }
 
   /** First of so many free entries; the directory grows where there are none. */
-  #room(slots: DirectorySlots, count: number): number {
+  room(slots: DirectorySlots, count: number): number {
     for (;;) {
       const slot = slots.find(count);
       if (slot >= 0) return slot;
@@ -208,7 +209,7 @@ export class DirectoryChanges {
 
   /** Remove the entries of a file; `held` where the device must keep them until the commit has written the rest. */
   #remove(directory: number, inode: number, held: boolean): void {
-    const slots = this.#slots(directory);
+    const slots = this.slotsOf(directory);
     const { name, alias } = this.#nameOf(directory, inode);
     const offset = inode * ENTRY;
     const offsets = slots.entriesOf(offset);
@@ -229,7 +230,7 @@ export class DirectoryChanges {
     const { entries: reader, options } = this.#volume;
     const parser = new LongNameParser();
     let long: string | undefined;
-    for (const offset of this.#slots(directory).entriesOf(inode * ENTRY)) {
+    for (const offset of this.slotsOf(directory).entriesOf(inode * ENTRY)) {
       const { bytes, at } = reader.aim(offset);
       long = parser.take(bytes, at);
     }
@@ -251,7 +252,7 @@ export class DirectoryChanges {
   #needsHolding(directory: number, inode: number, added: readonly number[]): boolean {
     const sectors = new Set<number>();
     for (const at of added) sectors.add(Math.floor(at / SECTOR));
-    for (const at of this.#slots(directory).entriesOf(inode * ENTRY)) sectors.add(Math.floor(at / SECTOR));
+    for (const at of this.slotsOf(directory).entriesOf(inode * ENTRY)) sectors.add(Math.floor(at / SECTOR));
     return sectors.size > 1;
   }
 
@@ -278,12 +279,12 @@ export class DirectoryChanges {
       const owner = names.get(other);
       return owner !== undefined && owner !== inode;
     });
-    const slots = this.#slots(directory);
+    const slots = this.slotsOf(directory);
     const old = slots.entriesOf(inode * ENTRY);
     const added = encodeEntries(stored, rest);
     const count = added.length / ENTRY;
     if (count > old.length) {
-      const to = this.#insert(slots, this.#room(slots, count), stored, rest);
+      const to = this.#insert(slots, this.room(slots, count), stored, rest);
       const offsets = slots.entriesOf(to * ENTRY);
       this.#remove(directory, inode, this.#needsHolding(directory, inode, offsets));
       this.#volume.names.add(directory, folded(name), to);

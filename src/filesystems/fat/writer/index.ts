@@ -5,6 +5,7 @@ import type { WatchedDevice } from '../watched-device.ts';
 import { setAttributes } from './attributes.ts';
 import { FileContent } from './content.ts';
 import { DirectoryChanges } from './directories.ts';
+import { changeLabel, writeBootLabel } from './label.ts';
 import { trimFree, zeroFree } from './free-space.ts';
 import { FatReplacement } from './replacement.ts';
 import { Transaction } from './transaction.ts';
@@ -93,6 +94,15 @@ export class FatWriter implements FileSystemWriter {
   setAttributes(inode: number, changes: AttributeChanges): void {
     const { content } = this.#begin();
     setAttributes(this.#volume, content, inode, this.#mode(inode), changes);
+  }
+
+  /** Set or, with undefined, remove the label, which has 11 bytes. Durable when it returns. */
+  setLabel(label: Uint8Array | undefined): void {
+    const { transaction, directories } = this.#begin();
+    changeLabel(this.#volume, directories, label);
+    transaction.sync();
+    writeBootLabel(this.#volume, label);
+    this.#device.flush();
   }
 
   trim(start: number, length: number, minimum: number): number {

@@ -1,5 +1,6 @@
 import {
   ATTR_LONG_NAME,
+  ATTR_VOLUME_ID,
   DELETED,
   ENTRY,
   Entry,
@@ -8,7 +9,7 @@ import {
   LongEntry,
 } from '../layout.ts';
 import { shortNameChecksum } from '../names.ts';
-import type { FatTime } from '../times.ts';
+import { fatTime, type FatTime } from '../times.ts';
 import type { StoredName } from './new-name.ts';
 
 const PART = LONG_CHARACTERS.length;
@@ -72,4 +73,19 @@ export function setFirstCluster(view: DataView, at: number, first: number): void
 /** True where the entry at `at` is free: deleted, or never used. */
 export function isFree(bytes: Uint8Array, at: number): boolean {
   return bytes[at] === 0 || bytes[at] === DELETED;
+}
+
+/** A label's entry of the root directory; `time` is milliseconds since 1970. */
+export function labelEntry(label: Uint8Array, time: number): Uint8Array {
+  const entry = new Uint8Array(ENTRY);
+  const view = new DataView(entry.buffer);
+  const now = fatTime(Math.floor(time / 1000), 0, 0);
+  entry.set(label);
+  entry[Entry.DIR_Attr] = ATTR_VOLUME_ID;
+  view.setUint16(Entry.DIR_CrtTime, now.time, true);
+  view.setUint16(Entry.DIR_CrtDate, now.date, true);
+  view.setUint16(Entry.DIR_LstAccDate, now.date, true);
+  view.setUint16(Entry.DIR_WrtTime, now.time, true);
+  view.setUint16(Entry.DIR_WrtDate, now.date, true);
+  return entry;
 }

@@ -51,6 +51,11 @@ export class DirectorySlots {
     }
   }
 
+  /** How many entries there is room for. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** Byte offset of an entry on the device. */
   offset(slot: number): number {
     const { geometry } = this.#volume;
