@@ -70,11 +70,15 @@ export async function openLaunched(tool: string, shared: SharedOptions): Promise
 }
 
 /** As {@link openLaunched}, with the guest's filesystems (or those of `-m`) mounted. */
-export async function openMounted(tool: string, shared: SharedOptions): Promise<Handle> {
+export async function openMounted(
+  tool: string,
+  shared: SharedOptions,
+  { mountsWritable = shared.writable }: { mountsWritable?: boolean } = {},
+): Promise<Handle> {
   const handle = await openLaunched(tool, shared);
   try {
-    if (shared.mounts.length > 0) await mountRequested(handle, shared.mounts, shared.writable);
-    else await mountInspected(handle, { writable: shared.writable, warn: (line) => warn(tool, line) });
+    if (shared.mounts.length > 0) await mountRequested(handle, shared.mounts, mountsWritable);
+    else await mountInspected(handle, { writable: mountsWritable, warn: (line) => warn(tool, line) });
     return handle;
   } catch (error) {
     await handle.close();

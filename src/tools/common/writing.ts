@@ -2,10 +2,18 @@ import type { Handle } from './handle.ts';
 import type { SharedOptions } from './request.ts';
 import { openMounted } from './session.ts';
 
-/** A guest whose disks are written: launched, with its filesystems (or those of `-m`) mounted for writing. */
-export async function openGuestForWriting(tool: string, shared: SharedOptions): Promise<Handle> {
-  shared.writable = true;
-  return openMounted(tool, shared);
+/**
+ * A guest whose disks are written: launched, with its filesystems (or those of `-m`) mounted for writing. With `dryRun`
+ * the changes go to an overlay that is dropped at the end.
+ */
+export async function openGuestForWriting(
+  tool: string,
+  shared: SharedOptions,
+  { dryRun = false }: { dryRun?: boolean } = {},
+): Promise<Handle> {
+  shared.writable = !dryRun;
+  shared.overlay = dryRun;
+  return openMounted(tool, shared, { mountsWritable: true });
 }
 
 /** What a tool changed in a guest. */
