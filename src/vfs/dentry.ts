@@ -179,7 +179,11 @@ export class DentryCache {
       return;
     }
     // Two spellings may name one file there, so absence of one spelling says nothing.
-    if (!fs.caseInsensitive && (directory.names?.size ?? 0) >= count) directory.complete = true;
+    if (fs.caseInsensitive || (directory.names?.size ?? 0) < count) return;
+    directory.complete = true;
+    if (directory.names !== undefined) return;
+    directory.names = new Map();
+    this.#register(directory);
   }
 
   #remember(directory: Node, node: Node): void {
