@@ -122,7 +122,8 @@ export class AttributeTables {
   #count(owner: number, size: number, sign: 1 | -1): void {
     const { blockSize, clusterRatio } = this.#parts.store.geometry;
     const cluster = blockSize * clusterRatio;
-    this.#parts.space.chargeQuota(owner, sign * Math.ceil(size / cluster) * cluster, sign);
+    this.#parts.space.charge(owner, sign * Math.ceil(size / cluster));
+    this.#parts.space.chargeQuota(owner, 0, sign);
   }
 
   /** An attribute of an inode is gone; `last` where no other inode shares its entry. */
