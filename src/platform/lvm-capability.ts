@@ -3,6 +3,7 @@ import type {
   PhysicalVolumeReport,
   VolumeGroupReport,
 } from '../volumes/lvm2/report-types.ts';
+import type { LvmWriting } from './lvm-writing.ts';
 
 export type {
   LogicalVolumeReport,
@@ -26,6 +27,8 @@ export interface LvmVolumeReport extends LogicalVolumeReport {
  * appliance asks lvm(8). Every answer is of the last scan; a first call scans.
  */
 export interface LvmCapability {
+  /** How it is changed. */
+  readonly write: LvmWriting;
   /** Names of the devices with an LVM2 label, sorted; other hosts' too. */
   physicalVolumeNames(): string[];
   /** Every PV, those of no volume group too, in the order in which lvm(8) lists them; a missing one is `[unknown]`. */

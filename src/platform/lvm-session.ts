@@ -13,6 +13,8 @@ import {
   type VolumeGroup,
   type VolumeGroupState,
 } from '../volumes/lvm2/index.ts';
+import { LvmEditor } from './lvm-editor.ts';
+import type { LvmWriting } from './lvm-writing.ts';
 import type {
   LvmCapability,
   LvmVolumeReport,
@@ -38,6 +40,9 @@ interface ActiveDevice {
   path: string | undefined;
 }
 
+/** What the mapper adds to a volume's name for devices below and above it. */
+const MAPPER_SUFFIX = /-(?:real|cow|tpool|missing_\d+_\d+)$/;
+
 interface ActiveNames {
   /** `/dev/VG/LV` */
   paths: Set<string>;
@@ -59,8 +64,16 @@ export class LvmSession implements LvmCapability {
   #names: ActiveNames | undefined;
   readonly #opened = new Map<string, BlockDevice>();
 
+  readonly write: LvmWriting;
+
   constructor(source: LvmSource) {
     this.#source = source;
+    this.write = new LvmEditor({
+      session: this,
+      candidates: () => this.#candidates(),
+      inUse: (name) => this.#source.inUse(name),
+      warn: (message) => this.#source.warn(message),
+    });
   }
 
   /** What the last scan found. */
@@ -113,7 +126,7 @@ export class LvmSession implements LvmCapability {
       for (const volume of group.found.group.logicalVolumes.keys()) known.add(mapperName(group.name, volume));
     }
     for (const [name, { path }] of this.#mapper) {
-      if (known.has(name) || known.has(name.replace(/-(?:real|cow|tpool|missing_\d+_\d+)$/, ''))) continue;
+      if (known.has(name) || known.has(name.replace(MAPPER_SUFFIX, ''))) continue;
       if (path === undefined || !this.#source.inUse(path)) this.#mapper.delete(name);
     }
     this.#names = undefined;
@@ -137,6 +150,11 @@ export class LvmSession implements LvmCapability {
       if (group.isActivatable(volume)) plan.add(volume);
       else refused.push(volume);
     }
+    this.#makeDevices(group, plan);
+    return refused;
+  }
+
+  #makeDevices(group: VolumeGroupState, plan: MapperPlan): void {
     const taken = new Set([...this.#mapper.values()].map((device) => device.minor));
     let free = 0;
     for (const { name, volume, minor: wanted } of plan.devices) {
@@ -149,7 +167,40 @@ export class LvmSession implements LvmCapability {
       this.#mapper.set(name, { minor, path });
     }
     this.#names = undefined;
-    return refused;
+  }
+
+  // For what changes the metadata.
+
+  /** Look again after a change, and say so. */
+  rescan(): void {
+    this.forget();
+    void this.state;
+    this.#source.changed?.();
+  }
+
+  /** Activate one volume, as `lvchange -ay` does. */
+  activateVolume(groupName: string, name: string): void {
+    const group = this.state.group(groupName);
+    const plan = new MapperPlan(group.found, group.roles);
+    const volume = group.roles.volume(name);
+    if (volume === undefined || this.#isShadowed(group)) return;
+    plan.add(volume);
+    this.#makeDevices(group, plan);
+  }
+
+  /** Devices keep their numbers when volumes get other names; the keys are names of the mapper. */
+  renameDevices(names: ReadonlyMap<string, { name: string; path: string }>): void {
+    const devices = [...this.#mapper];
+    this.#mapper.clear();
+    for (const [old, { minor, path }] of devices) {
+      const base = names.has(old) ? old : old.replace(MAPPER_SUFFIX, '');
+      const now = names.get(base);
+      if (now === undefined) this.#mapper.set(old, { minor, path });
+      else {
+        const suffix = old.slice(base.length);
+        this.#mapper.set(now.name + suffix, { minor, path: path === undefined ? undefined : now.path });
+      }
+    }
   }
 
   #refuseIfUsed(group: VolumeGroupState): void {

@@ -14,6 +14,13 @@ function lvm({ platform }: ActionContext): LvmCapability {
   return platform.lvm;
 }
 
+const MIB = 1024 * 1024;
+
+/** The canonical name of a device. Throws ENOENT. */
+function canonical({ platform }: ActionContext, device: string): string {
+  return platform.devices.find(device).name;
+}
+
 /** The volume that a device name stands for. Throws ENOENT where there is no such device, EINVAL where it is no LV. */
 function volumeOf(context: ActionContext, name: string): LvmVolumeReport {
   const device = context.platform.devices.find(name);
@@ -127,4 +134,51 @@ export const lvmActions = {
   },
 
   lvm_clear_filter: (context) => lvm(context).setFilter(undefined),
+
+  // Writing.
+
+  pvcreate: (context, device) => lvm(context).write.createPhysicalVolume(canonical(context, device)),
+
+  pvremove: (context, device) => lvm(context).write.removePhysicalVolume(canonical(context, device)),
+
+  pvresize: (context, device) => lvm(context).write.resizePhysicalVolume(canonical(context, device)),
+
+  pvresize_size: (context, device, size) =>
+    lvm(context).write.resizePhysicalVolume(canonical(context, device), size),
+
+  pvchange_uuid: (context, device) => lvm(context).write.changePhysicalVolumeUuid(canonical(context, device)),
+
+  pvchange_uuid_all: (context) => lvm(context).write.changePhysicalVolumeUuid(),
+
+  vgcreate: (context, volgroup, physvols) =>
+    lvm(context).write.createVolumeGroup(
+      volgroup,
+      physvols.map((device) => canonical(context, device)),
+    ),
+
+  vgremove: (context, vgname) => lvm(context).write.removeVolumeGroup(vgname),
+
+  vgrename: (context, volgroup, newvolgroup) => lvm(context).write.renameVolumeGroup(volgroup, newvolgroup),
+
+  vgchange_uuid: (context, vg) => lvm(context).write.changeVolumeGroupUuid(vg),
+
+  vgchange_uuid_all: (context) => lvm(context).write.changeVolumeGroupUuid(),
+
+  lvcreate: (context, logvol, volgroup, mbytes) =>
+    lvm(context).write.createLogicalVolume(volgroup, logvol, { bytes: mbytes * MIB }),
+
+  lvcreate_free: (context, logvol, volgroup, percent) =>
+    lvm(context).write.createLogicalVolume(volgroup, logvol, { percentFree: percent }),
+
+  lvremove: (context, device) => lvm(context).write.removeLogicalVolume(device),
+
+  lvrename: (context, logvol, newlogvol) => lvm(context).write.renameLogicalVolume(logvol, newlogvol),
+
+  lvresize: (context, device, mbytes) =>
+    lvm(context).write.resizeLogicalVolume(device, { bytes: mbytes * MIB }),
+
+  lvresize_free: (context, lv, percent) =>
+    lvm(context).write.resizeLogicalVolume(lv, { percentFree: percent }),
+
+  lvm_remove_all: (context) => lvm(context).write.removeAll(),
 } satisfies Partial<DaemonActions>;

@@ -36,7 +36,8 @@ export interface PvLabel {
 /** Sectors in which LVM looks for a label. */
 const LABEL_SCAN_SECTORS = 4;
 
-function labelSector(head: Uint8Array): number | undefined {
+/** Number of the sector, 0 to 3, that has a label of LVM2; undefined where none has. */
+export function labelSector(head: Uint8Array): number | undefined {
   for (let sector = 0; sector < LABEL_SCAN_SECTORS; sector++) {
     const at = sector * SECTOR;
     if (at + SECTOR > head.length) return undefined;
