@@ -117,12 +117,16 @@ export function* cuts(recorder: Recorder, options: CutOptions): Generator<Cut, v
   }
 }
 
+/** Some of a write's sectors: the first ones, or any. A sector is written whole or not at all. */
 function tear(image: Uint8Array, offset: number, bytes: Uint8Array, random: () => number): void {
-  const sectors = Math.ceil(bytes.length / SECTOR);
-  const prefix = random() < 0.5 ? Math.floor(random() * sectors) : -1;
-  for (let sector = 0; sector < sectors; sector++) {
+  const first = Math.floor(offset / SECTOR);
+  const last = Math.floor((offset + bytes.length - 1) / SECTOR);
+  const prefix = random() < 0.5 ? first + Math.floor(random() * (last - first + 1)) : -1;
+  for (let sector = first; sector <= last; sector++) {
     if (prefix >= 0 ? sector >= prefix : random() < 0.5) continue;
-    image.set(bytes.subarray(sector * SECTOR, (sector + 1) * SECTOR), offset + sector * SECTOR);
+    const start = Math.max(offset, sector * SECTOR);
+    const end = Math.min(offset + bytes.length, (sector + 1) * SECTOR);
+    image.set(bytes.subarray(start - offset, end - offset), start);
   }
 }
 
