@@ -125,6 +125,8 @@ export function checkExt(device: BlockDevice, options: CheckOptions = {}): Check
   const wholeTables = new Set<number>();
   for (;;) {
     const volume = new Volume(device, geometry);
+    // While it is mounted, Linux keeps the counts in the descriptors only.
+    if (replayed !== undefined) volume.sumFree();
     const state = new CheckState(volume, repair, wholeTables);
     runPasses(state, located.problem);
     if (state.distrusted.size > 0) {

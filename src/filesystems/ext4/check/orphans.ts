@@ -87,6 +87,7 @@ export function releaseOrphans(state: CheckState): void {
   if (!state.repair) return;
   space.stage();
   clearLists(volume);
+  volume.stageDescriptors();
 }
 
 function clearLists(volume: Volume): void {

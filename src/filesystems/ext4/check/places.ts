@@ -9,9 +9,8 @@ export function descriptorBlocks(geometry: Geometry): number {
 
 /** Blocks of descriptors that follow the superblock and its copies, without what is reserved behind them. */
 export function leadingDescriptorBlocks(geometry: Geometry): number {
-  const all = descriptorBlocks(geometry);
-  if ((geometry.incompat & INCOMPAT_META_BG) === 0) return all;
-  return Math.min(all, geometry.superBlock.s_first_meta_bg);
+  if ((geometry.incompat & INCOMPAT_META_BG) === 0) return descriptorBlocks(geometry);
+  return geometry.superBlock.s_first_meta_bg;
 }
 
 /** Blocks of one group's inode table. */

@@ -85,7 +85,7 @@ function resizeInodeIsRight(volume: Volume, double: number): boolean {
 
 /** Stage the blocks of the resize inode's map and the counts of the inode. */
 export function writeResizeInode(volume: Volume, double: number): void {
-  const { blockSize } = volume.geometry;
+  const { blockSize, clusterRatio } = volume.geometry;
   const top = volume.blocks.create(double);
   let blocks = 1;
   for (const { slot, block, copies } of resizeMap(volume)) {
@@ -95,6 +95,6 @@ export function writeResizeInode(volume: Volume, double: number): void {
     blocks += 1 + copies.length;
   }
   const inode = volume.changeInode(RESIZE_INODE);
-  inode.view.setUint32(inode.base + Inode.i_blocks_lo, (blocks * blockSize) / 512, true);
+  inode.view.setUint32(inode.base + Inode.i_blocks_lo, (blocks * clusterRatio * blockSize) / 512, true);
   volume.sealInode(inode);
 }

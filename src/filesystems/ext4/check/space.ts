@@ -9,6 +9,8 @@ export class ClusterSpace {
   readonly #dirty = new Set<number>();
   /** Where the search for free space goes on. */
   #cursor = 0;
+  /** Runs of clusters that are never given out, sorted. */
+  keepOut: readonly { first: number; count: number }[] = [];
 
   constructor(volume: Volume) {
     this.#volume = volume;
@@ -102,10 +104,15 @@ export class ClusterSpace {
           continue;
         }
         if ((bitmap[bit >>> 3]! & (1 << (bit & 7))) === 0) {
+          const behind = this.#keptOut(at);
+          if (behind > 0) {
+            at = behind;
+            continue;
+          }
           let length = 1;
           while (length < count && at + length < end) {
             const next = at + length - first;
-            if (bitmap[next >>> 3]! & (1 << (next & 7))) break;
+            if (bitmap[next >>> 3]! & (1 << (next & 7)) || this.#keptOut(at + length) > 0) break;
             length++;
           }
           return { cluster: at, count: length };
@@ -117,11 +124,19 @@ export class ClusterSpace {
     return undefined;
   }
 
+  /** End of the run to be kept out of that holds the cluster; 0 where none does. */
+  #keptOut(cluster: number): number {
+    for (const { first, count } of this.keepOut) {
+      if (cluster >= first && cluster < first + count) return first + count;
+    }
+    return 0;
+  }
+
   /** A free run of exactly `count` clusters between two clusters, not marked. Undefined where there is none. */
   findRun(count: number, from: number, limit: number): number | undefined {
     let length = 0;
     for (let at = from; at < limit; at++) {
-      if (this.isUsed(at)) length = 0;
+      if (this.isUsed(at) || this.#keptOut(at) > 0) length = 0;
       else if (++length === count) return at - count + 1;
     }
     return undefined;

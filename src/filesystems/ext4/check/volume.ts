@@ -246,6 +246,17 @@ export class Volume {
     view.s_free_inodes_count = inodes;
   }
 
+  /** Set the superblock's counts of what is free to the sums of the groups' counts. */
+  sumFree(): void {
+    let clusters = 0;
+    let inodes = 0;
+    for (let group = 0; group < this.geometry.groupsCount; group++) {
+      clusters += this.descriptors.get(group, 'bg_free_blocks_count');
+      inodes += this.descriptors.get(group, 'bg_free_inodes_count');
+    }
+    this.setFree(clusters * this.geometry.clusterRatio, inodes);
+  }
+
   /** Stage the changed descriptors. */
   stageDescriptors(): void {
     const { geometry, descriptors, blocks } = this;
