@@ -2,8 +2,9 @@ import type { BlockDevice, Extent } from '../../block/device.ts';
 import { decodeText } from '../../bytes/text.ts';
 import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import type { DirEntry, FileSystem, OpenFileSystemOptions, Stat, StatFs, Xattr } from '../filesystem.ts';
+import type { FileSystemWriter } from '../writer.ts';
 import { Attributes } from './attributes.ts';
-import { BlockCache } from './block-cache.ts';
+import { BlockCache, type LiveBlocks } from './block-cache.ts';
 import { ContentReader } from './content.ts';
 import { Directories } from './directories.ts';
 import {
@@ -14,7 +15,7 @@ import {
 } from './features.ts';
 import { noKeyTarget } from './fscrypt.ts';
 import { GroupTable } from './groups.ts';
-import { InodeTable, type InodeView } from './inodes.ts';
+import { InodeTable, type InodeView, type LiveInodes } from './inodes.ts';
 import {
   I_BLOCK_SIZE,
   INODE_EA_INODE,
@@ -48,23 +49,43 @@ interface OpenFile {
   inline: Uint8Array | undefined;
 }
 
-/** ext2, ext3 and ext4, read-only. */
+/** The filesystem as a writer sees it: what the reader looks at from the first change on. */
+export interface LiveView {
+  /** Reads with all changes made so far. */
+  readonly device: BlockDevice;
+  readonly geometry: Geometry;
+  readonly blocks: LiveBlocks;
+  readonly inodes: LiveInodes;
+}
+
+/** Where a writer comes from. */
+export interface WriterSource {
+  /**
+   * Throws EROFS where the filesystem must not be written. `attach` is called before the first change, `changed` after
+   * each.
+   */
+  open(attach: (live: LiveView) => void, changed: () => void): FileSystemWriter;
+}
+
+/** ext2, ext3 and ext4: the reader, and the door to the writer. */
 export class Ext4FileSystem implements FileSystem {
   readonly type: string;
   readonly root = ROOT_INODE;
   readonly caseInsensitive: boolean;
-  readonly geometry: Geometry;
-  readonly groups: GroupTable;
-  readonly inodes: InodeTable;
-  readonly mapper: BlockMapper;
-  readonly content: ContentReader;
-  readonly attributes: Attributes;
-  readonly #blocks: BlockCache;
-  readonly #directories: Directories;
+  geometry!: Geometry;
+  groups!: GroupTable;
+  inodes!: InodeTable;
+  mapper!: BlockMapper;
+  content!: ContentReader;
+  attributes!: Attributes;
+  #blocks!: BlockCache;
+  #directories!: Directories;
   readonly #options: OpenFileSystemOptions;
-  readonly #patches: Patches | undefined;
+  #patches: Patches | undefined;
   readonly #open: OpenFile;
-  readonly #hasOrphans: boolean;
+  #hasOrphans: boolean;
+  readonly #writing: WriterSource | undefined;
+  #writer: FileSystemWriter | undefined;
   #orphans: Orphans | undefined;
   #statfs: StatFs | undefined;
 
@@ -74,14 +95,22 @@ export class Ext4FileSystem implements FileSystem {
     geometry: Geometry,
     options: OpenFileSystemOptions,
     patches?: Patches,
+    writing?: WriterSource,
   ) {
     this.type = type;
-    this.geometry = geometry;
+    this.#writing = writing;
     this.caseInsensitive = (geometry.incompat & INCOMPAT_CASEFOLD) !== 0;
     this.#options = options;
     this.#hasOrphans =
       !options.mountOptions?.some(isNoRecovery) &&
       (geometry.superBlock.s_last_orphan !== 0 || (geometry.roCompat & RO_COMPAT_ORPHAN_PRESENT) !== 0);
+    this.#build(device, geometry, patches);
+    this.#open = { number: 0, mode: 0, flags: 0, size: 0, source: newMapSource(), inline: undefined };
+  }
+
+  #build(device: BlockDevice, geometry: Geometry, patches: Patches | undefined): void {
+    this.geometry = geometry;
+    this.#patches = patches;
     this.#blocks = new BlockCache(device, geometry);
     this.groups = new GroupTable(geometry, this.#blocks);
     this.inodes = new InodeTable(device, geometry, this.groups);
@@ -96,8 +125,32 @@ export class Ext4FileSystem implements FileSystem {
       this.inodes,
       patches?.directories,
     );
-    this.#patches = patches;
-    this.#open = { number: 0, mode: 0, flags: 0, size: 0, source: newMapSource(), inline: undefined };
+  }
+
+  openWriter(): FileSystemWriter {
+    if (this.#writer === undefined) {
+      if (this.#writing === undefined) {
+        throw new GuestfsError('EROFS', 'this ext4 filesystem was opened for reading alone');
+      }
+      this.#writer = this.#writing.open(
+        (live) => {
+          this.#build(live.device, live.geometry, undefined);
+          this.#blocks.attach(live.blocks);
+          this.inodes.attach(live.inodes);
+          this.#hasOrphans = false;
+          this.#changed();
+        },
+        () => this.#changed(),
+      );
+    }
+    return this.#writer;
+  }
+
+  /** Something was written: what is remembered beside blocks and inodes may be no longer true. */
+  #changed(): void {
+    this.#open.number = 0;
+    this.#statfs = undefined;
+    this.#orphans = undefined;
   }
 
   lookup(directory: number, name: string): number {
@@ -205,6 +258,7 @@ export class Ext4FileSystem implements FileSystem {
   }
 
   close(): void {
+    this.#writer?.close();
     this.#blocks.clear();
     this.inodes.clear();
     this.#open.number = 0;

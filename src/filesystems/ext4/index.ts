@@ -10,6 +10,7 @@ import { SUPERBLOCK_OFFSET } from './layout.ts';
 import { replayJournal } from './journal/index.ts';
 import { probe, readGeometry, readSuperBlock, typeOf } from './superblock.ts';
 import { tune2fsList } from './tune2fs.ts';
+import { writerSource } from './writer/source.ts';
 
 export { Ext4FileSystem } from './filesystem.ts';
 export { probeJournalDevice } from './superblock.ts';
@@ -34,8 +35,8 @@ function superBlockOffset(options: OpenFileSystemOptions): number {
 }
 
 /**
- * Open ext2, ext3 or ext4 for reading. A journal that was not replayed is replayed in memory; the device stays as it
- * is. Of the mount options of ext4(5) those count that say what is read: `noload` or `norecovery`, `sb=`, `minixdf`
+ * Open ext2, ext3 or ext4. A journal that was not replayed is replayed in memory; the device stays as it is until the
+ * first change through {@link Ext4FileSystem.openWriter}. Of the mount options of ext4(5) those count that say what is read: `noload` or `norecovery`, `sb=`, `minixdf`
  * or `bsddf`; the others are accepted and ignored.
  *
  * Throws CorruptError where the filesystem contradicts itself or there is none, UnsupportedError for a feature that
@@ -46,12 +47,14 @@ export function openExt4(device: BlockDevice, options: OpenFileSystemOptions = {
   const superBlock = readSuperBlock(device, offset);
   if (superBlock === null) throw noSuperBlock(offset);
   const geometry = readGeometry(superBlock, device, offset);
-  if ((geometry.incompat & INCOMPAT_RECOVER) === 0 || options.mountOptions?.some(isNoRecovery)) {
-    return new Ext4FileSystem(typeOf(superBlock), device, geometry, options);
+  const recovers = !options.mountOptions?.some(isNoRecovery);
+  const writing = writerSource(device, geometry, recovers);
+  if ((geometry.incompat & INCOMPAT_RECOVER) === 0 || !recovers) {
+    return new Ext4FileSystem(typeOf(superBlock), device, geometry, options, undefined, writing);
   }
   const replayed = replayJournal(device, geometry, offset, options.warn ?? (() => {}));
   const type = typeOf(replayed.geometry.superBlock);
-  return new Ext4FileSystem(type, replayed.device, replayed.geometry, options, replayed.patches);
+  return new Ext4FileSystem(type, replayed.device, replayed.geometry, options, replayed.patches, writing);
 }
 
 /**

@@ -15,7 +15,7 @@ import { recover } from './recover.ts';
 import { replayedDevice } from './redirect.ts';
 
 /** Open the journal's file. Throws UnsupportedError where the journal is on another device. */
-function openLog(device: BlockDevice, geometry: Geometry): JournalLog {
+export function openJournalLog(device: BlockDevice, geometry: Geometry): JournalLog {
   const number = geometry.superBlock.s_journal_inum;
   if (number === 0) {
     throw new UnsupportedError(
@@ -59,7 +59,7 @@ export function replayJournal(
   superBlockOffset: number,
   warn: (message: string) => void,
 ): Replayed {
-  const log = openLog(device, geometry);
+  const log = openJournalLog(device, geometry);
   const journal = readJournalSuperBlock(log, geometry.blockSize);
   if (journal.errno !== 0)
     warn(`the journal records that the guest met error ${journal.errno} in this filesystem`);

@@ -82,6 +82,8 @@ export interface WriterParts {
 
 /** Names in directories: linear, indexed, inline, case-folded; with or without checksums and file types. */
 export interface DirectoryWriter {
+  /** Inode of a name, or 0; in a directory that ignores case, of any spelling of it. */
+  lookup(directory: number, name: string): number;
   /** Fill a new directory's first block (or inline area) with `.` and `..`; sets i_size and i_blocks' consequences. */
   initialise(directory: number, parent: number): void;
   /** Add a name that is not there. `type` is a file type of struct ext4_dir_entry_2. Throws ENOSPC, ENAMETOOLONG. */

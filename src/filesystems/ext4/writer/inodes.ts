@@ -27,6 +27,7 @@ import type { Geometry } from '../superblock.ts';
 import type { Bitmaps } from './bitmaps.ts';
 import { fillBits, nextClear, testBit } from './bits.ts';
 import type { InodeStore } from './contract.ts';
+import { hasProject } from './fields.ts';
 import { INODE_PROJINHERIT, INODE_TOPDIR, inheritedFlags } from './flags.ts';
 import { BG_INODE_UNINIT, BG_INODE_ZEROED, type GroupDescriptors } from './groups.ts';
 import type { QuotaAccounts } from './quota.ts';
@@ -266,7 +267,7 @@ export class LiveInodeStore implements InodeStore, LiveInodes, SpaceAccounts, Op
     const project =
       this.#geometry.roCompat & RO_COMPAT_PROJECT &&
       parentFlags & INODE_PROJINHERIT &&
-      this.#hasProject(parentView)
+      hasProject(parentView, this.#geometry)
         ? parentView.view.getUint32(parentView.base + Inode.i_projid, true)
         : 0;
     const inode = this.#initialise(number, mode, uid, gid);
@@ -283,13 +284,6 @@ export class LiveInodeStore implements InodeStore, LiveInodes, SpaceAccounts, Op
     if (project !== 0) inode.view.setUint32(inode.base + Inode.i_projid, project, true);
     this.#quota.charge(inode, 0, 1);
     return number;
-  }
-
-  #hasProject({ view, base }: InodeView): boolean {
-    return (
-      this.#geometry.inodeSize > GOOD_OLD_INODE_SIZE &&
-      view.getUint16(base + Inode.i_extra_isize, true) >= Inode.i_projid + 4 - GOOD_OLD_INODE_SIZE
-    );
   }
 
   allocateAttributeInode(parent: number): number {

@@ -15,4 +15,8 @@ export class QuotaFiles implements QuotaAccounts, OperationPart {
   attach(_core: WriterCore): void {}
   charge(_inode: InodeView, _bytes: number, _inodes: number): void {}
   undo(): void {}
+  /** The owners of an inode are about to become others. */
+  moveOwner(_inode: InodeView, _uid: number, _gid: number): void {}
+  /** Set the project of an inode. */
+  moveProject(_inode: InodeView, _project: number): void {}
 }
