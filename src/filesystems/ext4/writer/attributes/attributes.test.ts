@@ -425,7 +425,7 @@ describe('content in the inode', { skip }, () => {
       });
       const fs = bench.verify('inline content');
       for (const [inode, content] of contents) {
-        const into = new Uint8Array(room);
+        const into: Uint8Array = new Uint8Array(room);
         assert.equal(fs.read(inode, 0, into), content.length);
         assert.deepEqual(into.subarray(0, content.length), content);
       }

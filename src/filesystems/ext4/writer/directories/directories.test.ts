@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
@@ -11,6 +11,7 @@ import {
   makeExt4,
   withImageFile,
 } from '../../../../../test/support/ext4-image.ts';
+import { needsLoopMount, withMount } from '../../../../../test/support/ext4-listing.ts';
 import { needsTool, run } from '../../../../../test/support/tools.ts';
 import { memoryDevice } from '../../../../block/memory.ts';
 import { openExt4 } from '../../index.ts';
@@ -232,6 +233,79 @@ describe('full trees', { skip }, () => {
       /Indirect levels: 1\n/,
     );
   });
+});
+
+/** Fours of names of one legacy hash each, of which a leaf of 1 KiB holds only three: ends of 250 times x. */
+const SAME_HASH = [
+  ['oWJ0', 'oWQ8', 'W.ga', ':=hm'],
+  ['BalO', 'BlaW', 'CzQi', 'JAt:'],
+  ['oM#y', 'tc2:', 'QT+q', '=w8G'],
+  ['C04.', '-@QO', '-:QO', '@Al8'],
+].flat();
+
+describe('names of one hash run over into the next leaf', { skip }, () => {
+  for (const type of ['ext4', 'ext2']) {
+    test(type, () => {
+      const image = makeExt4(['-t', type, '-b', '1024'], '16M', (path) => {
+        run('tune2fs', '-E', 'hash_alg=legacy', path);
+      });
+      const bench = openBench(image);
+      const names = SAME_HASH.map((end) => 'x'.repeat(250) + end);
+      for (let i = 0; i < 60; i++) names.push(`${i}`.padEnd(3 * i, 'y'));
+      const roll = dice(5);
+      const present = new Set<string>();
+      for (let round = 0; round < 6; round++) {
+        for (const name of names) {
+          if (present.has(name)) continue;
+          bench.insert(name);
+          present.add(name);
+        }
+        bench.verify(present, 'inserting');
+        for (const name of names) {
+          if (roll(2) === 0) continue;
+          bench.remove(name);
+          present.delete(name);
+        }
+        bench.verify(present, 'removing');
+      }
+    });
+  }
+});
+
+describe('the kernel finds every name', { skip: skip || needsLoopMount() }, () => {
+  const trees: [string, string[], string[]?][] = [
+    ['half_md4', ['-t', 'ext4', '-b', '1024']],
+    ['tea', ['-t', 'ext4', '-b', '4096'], ['-E', 'hash_alg=tea']],
+    ['legacy', ['-t', 'ext3', '-b', '1024'], ['-E', 'hash_alg=legacy']],
+    ['large_dir', ['-t', 'ext4', '-b', '1024', '-O', 'large_dir']],
+    ['inline_data', ['-t', 'ext4', '-O', 'inline_data']],
+    ['linear', ['-t', 'ext4', '-O', '^dir_index']],
+  ];
+  for (const [title, options, tune] of trees) {
+    test(title, () => {
+      const image = makeExt4(options, '32M', (path) => {
+        if (tune !== undefined) run('tune2fs', ...tune, path);
+      });
+      const bench = openBench(image);
+      const roll = dice(3);
+      const counts = title === 'inline_data' ? [3, 5, 9, 20] : [4000];
+      for (const count of counts) {
+        const names = new Set<string>();
+        while (names.size < count) names.add(`ä${'k'.repeat(roll(30))}${names.size}`);
+        for (const name of names) bench.insert(name);
+        bench.verify(names, 'inserting');
+        withImageFile(image, (path) => {
+          const folder = `${path}-mount`;
+          mkdirSync(folder);
+          withMount(path, folder, 'ro', (root) => {
+            assert.deepEqual(readdirSync(join(root, 'd')).toSorted(), [...names].toSorted());
+            for (const name of names) assert.equal(statSync(join(root, 'd', name)).ino, bench.file, name);
+          });
+        });
+        for (const name of names) bench.remove(name);
+      }
+    });
+  }
 });
 
 describe('single names', { skip }, () => {
