@@ -1,0 +1,83 @@
+import { GuestfsError } from '../../errors/index.ts';
+import type { Handle } from '../common/handle.ts';
+import { humanSize } from '../common/human.ts';
+import { ToolError } from '../common/usage-error.ts';
+
+/** What is in a partition or volume, as far as its size can be changed. */
+export type ContentKind = 'ext' | 'pv' | 'swap' | 'other' | 'none';
+
+/** What a device holds; `type` is its name for a person. */
+export async function contentOf(
+  handle: Handle,
+  device: string,
+): Promise<{ kind: ContentKind; type: string }> {
+  const type = await handle.vfsType(device);
+  if (/^ext[234]$/.test(type)) return { kind: 'ext', type };
+  if (type === 'LVM2_member') return { kind: 'pv', type };
+  if (type === 'swap') return { kind: 'swap', type };
+  return type === '' ? { kind: 'none', type: 'nothing' } : { kind: 'other', type };
+}
+
+/** What is done about a filesystem that cannot be expanded here. */
+export type UnknownPolicy = 'ignore' | 'warn' | 'error';
+
+/** Make what a device holds as large as the device. */
+export async function expandContent(
+  handle: Handle,
+  device: string,
+  policy: UnknownPolicy,
+  warn: (line: string) => void,
+): Promise<void> {
+  const { kind, type } = await contentOf(handle, device);
+  switch (kind) {
+    case 'ext':
+      // resize2fs wants a filesystem that was checked.
+      await handle.e2fsck(device, { correct: true, forceall: true });
+      await handle.resize2fs(device);
+      return;
+    case 'pv':
+      await handle.pvresize(device);
+      return;
+    case 'swap': {
+      const [label, uuid] = [await handle.vfsLabel(device), await handle.vfsUuid(device)];
+      await handle.mkswap(device, { uuid, ...(label === '' ? {} : { label }) });
+      return;
+    }
+    case 'none':
+      return;
+    case 'other': {
+      const words = `the ${type} filesystem on ${device} is not expanded: the engine cannot resize this type`;
+      if (policy === 'error') throw new ToolError(words);
+      if (policy === 'warn') warn(words);
+    }
+  }
+}
+
+/**
+ * Make what a device holds fit into `size` bytes; the device is in an overlay, the image itself stays. Throws ToolError
+ * where it cannot be made so small.
+ */
+export async function shrinkContent(handle: Handle, device: string, size: number): Promise<void> {
+  const { kind, type } = await contentOf(handle, device);
+  try {
+    switch (kind) {
+      case 'ext':
+        await handle.e2fsck(device, { correct: true, forceall: true });
+        await handle.resize2fsSize(device, size);
+        return;
+      case 'pv':
+        await handle.pvresizeSize(device, size);
+        return;
+      case 'swap':
+      case 'none':
+        return;
+      case 'other':
+        throw new ToolError(
+          `${device} holds ${type}, which the engine cannot shrink; --resize-force cuts it off`,
+        );
+    }
+  } catch (error) {
+    if (!(error instanceof GuestfsError)) throw error;
+    throw new ToolError(`${device} cannot be shrunk to ${humanSize(size)}: ${error.message}`);
+  }
+}
