@@ -32,6 +32,8 @@ interface Frame {
  * are there already; files that are there get new content in place, old or new after a crash.
  */
 export class TreeCopier {
+  /** Set where the filesystem that was copied to has no owners or special modes: all else was copied. */
+  problem: GuestfsError | undefined;
   readonly #tree: FileTree;
   readonly #writer: TreeWriter;
   readonly #options: CopyOptions;
@@ -164,12 +166,25 @@ export class TreeCopier {
   #attributes(from: FileRef, stat: TreeStat, to: FileRef): void {
     const isLink = (stat.mode & S_IFMT) === S_IFLNK;
     const now = this.#tree.stat(to);
-    if (now.uid !== stat.uid || now.gid !== stat.gid) {
-      this.#writer.setAttributes(to, { uid: stat.uid, gid: stat.gid });
+    let kept = 0o7777;
+    const special = (stat.mode & 0o7000) !== 0 && !isLink;
+    if (now.uid !== stat.uid || now.gid !== stat.gid || special) {
+      try {
+        this.#writer.setAttributes(to, {
+          uid: stat.uid,
+          gid: stat.gid,
+          ...(special ? { mode: stat.mode & 0o7777 } : {}),
+        });
+      } catch (error) {
+        if (!(error instanceof GuestfsError) || (error.code !== 'EPERM' && error.code !== 'ENOTSUP'))
+          throw error;
+        this.problem ??= error;
+        kept = 0o777;
+      }
     }
     copyXattrs(this.#writer, this.#tree.xattrs(from), this.#tree.xattrs(to), to);
     this.#writer.setAttributes(to, {
-      ...(isLink ? {} : { mode: stat.mode & 0o7777 }),
+      ...(isLink ? {} : { mode: stat.mode & kept }),
       atime: { seconds: stat.atime, nanoseconds: stat.atimeNsec },
       mtime: { seconds: stat.mtime, nanoseconds: stat.mtimeNsec },
     });

@@ -29,6 +29,12 @@ export function fakePlatform(
     name: 'engine',
     files: tree,
     devices: {
+      find(name: string): { name: string; kind: 'disk' } {
+        if (!devices[name] && !tree.list().some(({ info }) => info.mountable === name)) {
+          throw new GuestfsError('ENOENT', `${name}: there is no such device`, { device: name });
+        }
+        return { name, kind: 'disk' };
+      },
       open(name: string): BlockDevice {
         const device = devices[name];
         if (!device) throw new GuestfsError('ENOENT', `${name}: there is no such device`, { device: name });

@@ -94,6 +94,10 @@ function cpTree(context: ActionContext, src: string, dest: string, archive: bool
     copy.copy(source, target.directory, target.name);
   } else if (base === '') copy.merge(source, into);
   else copy.copy(source, into, base);
+  if (copy.problem !== undefined) {
+    context.warn(`${dest}: everything was copied, but owners and special modes were not kept`);
+    throw copy.problem;
+  }
 }
 
 /** mv(1): a rename where that is possible, else a copy that keeps everything, after which the original is removed. */
@@ -136,12 +140,15 @@ function mv(context: ActionContext, src: string, dest: string): void {
     else writer.unlink(target.directory, target.name);
   }
   const tick = (): void => context.checkCancelled();
+  const copy = copier(context, true);
   try {
-    copier(context, true).copy(file, target.directory, target.name);
+    copy.copy(file, target.directory, target.name);
   } catch (error) {
     removeTree(files, writer, target.directory, target.name);
     throw error;
   }
+  // Like mv(1), which moves to such filesystems all the same.
+  if (copy.problem !== undefined) context.warn(`${dest}: owners and special modes were not kept`);
   removeTree(files, writer, source.directory, source.name, tick);
 }
 
