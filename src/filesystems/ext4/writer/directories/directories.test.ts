@@ -13,11 +13,24 @@ import {
 } from '../../../../../test/support/ext4-image.ts';
 import { needsLoopMount, withMount } from '../../../../../test/support/ext4-listing.ts';
 import { needsTool, run } from '../../../../../test/support/tools.ts';
+import { encodeText, latin1 } from '../../../../bytes/text.ts';
 import { memoryDevice } from '../../../../block/memory.ts';
+import { exactName } from '../../directory.ts';
 import { openExt4 } from '../../index.ts';
 import { Inode } from '../../layout.ts';
 import { bareParts } from '../parts.ts';
 import { createAttributeWriter } from '../attributes/index.ts';
+import {
+  emptyRun,
+  entryLength,
+  fillGap,
+  findEntry,
+  findGap,
+  getU32,
+  neededBytes,
+  removeEntry,
+  type EntryRun,
+} from './entries.ts';
 import { createDirectoryWriter } from './index.ts';
 
 const skip = needsTool('mke2fs', 'e2fsck', 'debugfs');
@@ -104,7 +117,7 @@ const cases: Case[] = [
   { title: 'blocks of 1 KiB', options: ['-t', 'ext4', '-b', '1024', '-O', '^metadata_csum'], levels: 1 },
   { title: 'blocks of 1 KiB with checksums', options: ['-t', 'ext4', '-b', '1024'], levels: 1 },
   { title: 'ext3', options: ['-t', 'ext3', '-b', '1024'], levels: 1 },
-  { title: 'ext2, where blocks tear', options: ['-t', 'ext2', '-b', '1024'], levels: 1 },
+  { title: 'ext2, which gets no trees', options: ['-t', 'ext2', '-b', '1024'] },
   { title: 'no dir_index', options: ['-t', 'ext4', '-b', '4096', '-O', '^dir_index'] },
   { title: 'no filetype', options: ['-t', 'ext4', '-b', '1024', '-O', '^filetype'] },
   { title: 'revision 0', options: ['-t', 'ext2', '-r', '0', '-b', '1024'], names: 1500 },
@@ -306,6 +319,94 @@ describe('the kernel finds every name', { skip: skip || needsLoopMount() }, () =
       }
     });
   }
+});
+
+describe('filesystems without a journal, where blocks tear', { skip }, () => {
+  test('a tree that is full becomes a linear directory', () => {
+    const image = makeExt4(['-t', 'ext3', '-b', '1024'], '16M');
+    const bench = openBench(image);
+    const names = new Set(Array.from({ length: 2000 }, (_, i) => `a name of some length ${i}`));
+    for (const name of names) bench.insert(name);
+    bench.verify(names, 'making a tree');
+    const bare = withImageFile(image, (path) => {
+      run('tune2fs', '-O', '^has_journal', path);
+      return new Uint8Array(readFileSync(path));
+    });
+    const { parts, operation, commit } = bareParts(memoryDevice(bare));
+    const directories = createDirectoryWriter(parts);
+    const isTree = (): boolean => {
+      const { view, base } = parts.inodes.read(bench.directory);
+      return (view.getUint32(base + Inode.i_flags, true) & 0x1000) !== 0;
+    };
+    const move = (from: string, to: string): void => {
+      operation(() => {
+        directories.remove(bench.directory, from);
+        directories.insert(bench.directory, to, bench.file, FILE);
+      });
+      names.delete(from);
+      names.add(to);
+    };
+    move('a name of some length 7', 's');
+    assert.ok(isTree(), 'a name that fits its leaf leaves the tree');
+    for (let i = 0; i < 500; i++) move(`a name of some length ${i + 100}`, `b${i}${'c'.repeat(200)}`);
+    assert.ok(!isTree());
+    commit();
+    assertClean(bare, 'leaving the tree');
+    const fs = openExt4(memoryDevice(bare));
+    assert.deepEqual(
+      [...fs.readdir(bench.directory)].map(({ name }) => name).toSorted(),
+      [...names].toSorted(),
+    );
+  });
+
+  test('each change of a block is safe in whichever of its sectors arrive, the last ones first', () => {
+    const bytes = new Uint8Array(4096);
+    const runOf = (block: Uint8Array): EntryRun => ({
+      bytes: block,
+      start: 0,
+      end: 4096,
+      blockSize: 4096,
+      directory: 12,
+      typed: true,
+    });
+    const namesOf = (block: Uint8Array): string[] => {
+      const names: string[] = [];
+      for (let at = 0; at < 4096; at += entryLength(runOf(block), at)) {
+        if (getU32(block, at) !== 0) names.push(latin1(block, at + 8, at + 8 + block[at + 6]!));
+      }
+      return names;
+    };
+    emptyRun(runOf(bytes));
+    const roll = dice(9);
+    const present: string[] = [];
+    for (let i = 0; i < 3000; i++) {
+      const before = bytes.slice();
+      const old = new Set(present);
+      if (roll(5) < 3) {
+        const name = `${i}-${'z'.repeat(roll(i % 9 === 0 ? 240 : 20))}`;
+        const gap = findGap(runOf(bytes), neededBytes(name.length));
+        if (gap < 0) continue;
+        fillGap(runOf(bytes), gap, 5, encodeText(name), FILE);
+        present.push(name);
+      } else if (present.length > 0) {
+        const [name] = present.splice(roll(present.length), 1);
+        const place = { at: 0, previous: -1 };
+        const { matches } = exactName(encodeText(name!));
+        assert.ok(findEntry(runOf(bytes), matches, place));
+        removeEntry(runOf(bytes), place);
+      }
+      assert.deepEqual(namesOf(bytes).toSorted(), present.toSorted());
+      for (let cut = 512; cut < 4096; cut += 512) {
+        const torn = bytes.slice();
+        torn.set(before.subarray(0, cut));
+        const found = namesOf(torn);
+        const both = new Set([...old, ...present]);
+        assert.equal(new Set(found).size, found.length);
+        assert.ok(found.every((name) => both.has(name)));
+        assert.ok(present.every((name) => !old.has(name) || found.includes(name)));
+      }
+    }
+  });
 });
 
 describe('single names', { skip }, () => {

@@ -47,7 +47,11 @@ export class Folders {
   readonly typed: boolean;
   /** Bytes of a leaf block that hold entries. */
   readonly leafBytes: number;
-  /** True if blocks may be written in part: then their entries must not be moved within them. */
+  /**
+   * True if blocks may be written in part, there being no journal: then entries are not moved within a block, and trees
+   * neither made nor made larger, which takes several blocks at once. With checksums it makes no difference: a block
+   * that was written in part is wrong whatever is in it.
+   */
   readonly torn: boolean;
   /** Block number to the seed with which its checksum was right. */
   readonly #verified = new Map<number, number>();
@@ -56,7 +60,7 @@ export class Folders {
     this.parts = parts;
     const { geometry } = parts.store;
     this.typed = (geometry.incompat & INCOMPAT_FILETYPE) !== 0;
-    this.torn = (geometry.compat & COMPAT_HAS_JOURNAL) === 0;
+    this.torn = (geometry.compat & COMPAT_HAS_JOURNAL) === 0 && !geometry.checksums;
     this.leafBytes = geometry.blockSize - (geometry.checksums ? DIRENT_TAIL_SIZE : 0);
   }
 

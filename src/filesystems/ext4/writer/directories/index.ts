@@ -17,7 +17,7 @@ import {
 } from './entries.ts';
 import { Folders, type Folder } from './folder.ts';
 import { InlineFolders } from './inline.ts';
-import { FreePlaces, insertLinear } from './linear.ts';
+import { appendAndPut, FreePlaces, insertLinear } from './linear.ts';
 import { newName, wantedName } from './names.ts';
 import { findLeaf, insertIndexed } from './tree.ts';
 
@@ -69,7 +69,10 @@ class Directories implements SearchingDirectoryWriter {
       folder = this.#inline.moveOut(folder);
     }
     if (folders.isIndexed(folder)) {
-      insertIndexed(folders, folder, bytes, inode, type);
+      if (insertIndexed(folders, folder, bytes, inode, type)) return;
+      // As a linear directory it takes one new block, and the inode, which has flag and size in one sector.
+      folders.setFlags(folder, 0, INODE_INDEX);
+      appendAndPut(folders, this.#places, folder, bytes, inode, type);
       return;
     }
     // Without the feature the flag means nothing, and a linear insertion breaks what tree there was.

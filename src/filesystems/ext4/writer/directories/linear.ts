@@ -68,9 +68,21 @@ export function insertLinear(
     places.set(folder, logical);
     return;
   }
-  if (folder.blocks === 1 && geometry.compat & COMPAT_DIR_INDEX) {
+  if (folder.blocks === 1 && geometry.compat & COMPAT_DIR_INDEX && !folders.torn) {
     if (indexAndPut(folders, folder, name, inode, type)) return;
   }
+  appendAndPut(folders, places, folder, name, inode, type);
+}
+
+/** Put a name into a block of its own at the end of a directory. */
+export function appendAndPut(
+  folders: Folders,
+  places: FreePlaces,
+  folder: Folder,
+  name: Uint8Array,
+  inode: number,
+  type: number,
+): void {
   const { logical, block } = folders.append(folder);
   const run = folders.leaf(folder, block);
   emptyRun(run);

@@ -71,14 +71,17 @@ export function findLeaf(
   return undefined;
 }
 
-/** Put a name that is not there into a directory's hash tree. Throws ENOSPC where the tree is full. */
+/**
+ * Put a name that is not there into a directory's hash tree. Throws ENOSPC where the tree is full. False, and nothing
+ * changed, where that cannot be done in one block though it has to.
+ */
 export function insertIndexed(
   folders: Folders,
   folder: Folder,
   name: Uint8Array,
   inode: number,
   type: number,
-): void {
+): boolean {
   const { geometry } = folders.parts.store;
   const root = openRoot(folders, folder);
   const hasher = hasherOf(geometry, folder.flags, root.bytes[DX_ROOT_VERSION]!);
@@ -87,9 +90,11 @@ export function insertIndexed(
   const { frames, leaf } = descend(folders, folder, indirectLevels(root), hash);
   const block = folders.change(folder, leaf);
   const entry: NewEntry = { name, hash, inode, type };
-  if (putInLeaf(folders, folder, block, entry, !folders.torn)) return;
+  if (putInLeaf(folders, folder, block, entry, !folders.torn)) return true;
+  if (folders.torn) return false;
   makeRoom(folders, folder, frames, frames.length - 1);
   splitAndPut(folders, folder, frames.at(-1)!, block, hasher, entry);
+  return true;
 }
 
 /**
