@@ -1,6 +1,7 @@
 import { archiveActions } from './actions/archive.ts';
 import { attributesActions } from './actions/attributes.ts';
 import { blockdevActions } from './actions/blockdev.ts';
+import { checkActions } from './actions/check.ts';
 import { checksumActions } from './actions/checksum.ts';
 import { copyActions } from './actions/copy.ts';
 import { devicesActions } from './actions/devices.ts';
@@ -17,13 +18,16 @@ import { lifecycleActions } from './actions/lifecycle.ts';
 import { linksActions } from './actions/links.ts';
 import { lvmActions } from './actions/lvm.ts';
 import { mdActions } from './actions/md.ts';
+import { mkfsActions } from './actions/mkfs.ts';
 import { mountActions } from './actions/mount.ts';
 import { namesActions } from './actions/names.ts';
 import { partitionsActions } from './actions/partitions.ts';
 import { readActions } from './actions/read.ts';
+import { resizeActions } from './actions/resize.ts';
 import { statActions } from './actions/stat.ts';
 import { textActions } from './actions/text.ts';
 import { transferActions } from './actions/transfer.ts';
+import { tuneActions } from './actions/tune.ts';
 import { wipeActions } from './actions/wipe.ts';
 import { writeActions } from './actions/write.ts';
 import { xattrActions } from './actions/xattr.ts';
@@ -34,6 +38,7 @@ export const implementations = {
   ...archiveActions,
   ...attributesActions,
   ...blockdevActions,
+  ...checkActions,
   ...checksumActions,
   ...copyActions,
   ...devicesActions,
@@ -50,13 +55,16 @@ export const implementations = {
   ...linksActions,
   ...lvmActions,
   ...mdActions,
+  ...mkfsActions,
   ...mountActions,
   ...namesActions,
   ...partitionsActions,
   ...readActions,
+  ...resizeActions,
   ...statActions,
   ...textActions,
   ...transferActions,
+  ...tuneActions,
   ...wipeActions,
   ...writeActions,
   ...xattrActions,

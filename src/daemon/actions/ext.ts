@@ -7,7 +7,7 @@ import type { DaemonActions } from '../generated/contract.ts';
 import { parseMountable } from '../mountable.ts';
 
 /** Letters of lsattr(1) by bit of the flags. */
-const ATTRIBUTE_LETTERS: readonly (readonly [bit: number, letter: string])[] = [
+export const ATTRIBUTE_LETTERS: readonly (readonly [bit: number, letter: string])[] = [
   [0x1, 's'],
   [0x2, 'u'],
   [0x4, 'c'],
@@ -39,7 +39,7 @@ const ATTRIBUTE_LETTERS: readonly (readonly [bit: number, letter: string])[] = [
 const NOTHING = new Set(['<none>', '<not available>', '(none)']);
 
 /** A file that has flags at all: Linux gives those of regular files and directories only. */
-function fileWithFlags({ platform }: ActionContext, path: string): FileRef {
+export function fileWithFlags({ platform }: ActionContext, path: string): FileRef {
   const file = platform.files.resolve(path, { followLast: false });
   const type = platform.files.stat(file).mode & S_IFMT;
   if (type !== S_IFREG && type !== S_IFDIR) {

@@ -95,6 +95,11 @@ function totalFree(plan: Plan, groups: Image['groups']): number {
   return free;
 }
 
+/** Throws what {@link makeExt} would throw before it writes. */
+export function assertExtCanBeMade(device: BlockDevice, options: MakeExtOptions): void {
+  layOut(device, options, {});
+}
+
 /**
  * Make ext2, ext3 or ext4 on a device, as mke2fs(8). What was on it is lost. Only what must be is written: the
  * device tells which ranges are zeroes already.

@@ -65,6 +65,8 @@ export interface MakeExtOptions {
   discard?: boolean;
   /** Write superblocks and group descriptors only, as `mke2fs -S`: a last attempt to recover what is there. */
   superBlocksOnly?: boolean;
+  /** Mark it as made for testing. */
+  testing?: boolean;
   /** Go on where the result is unusual: a block size above 4096 or few inodes. */
   force?: boolean;
 }

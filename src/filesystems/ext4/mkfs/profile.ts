@@ -93,6 +93,6 @@ export function profileOf(size: number, options: MakeExtOptions): Profile {
     blockSize: usage.blockSize ?? 4096,
     bytesPerInode: usage.bytesPerInode ?? 16384,
     inodeSize: usage.inodeSize ?? 256,
-    testing: stated === 'ext4dev',
+    testing: options.testing ?? stated === 'ext4dev',
   };
 }
