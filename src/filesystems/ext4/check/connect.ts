@@ -35,7 +35,7 @@ export function checkConnections(state: CheckState): void {
   if (state.broken.has(ROOT_INODE)) return;
   state.parents.set(ROOT_INODE, ROOT_INODE);
   const attached = new Set<number>([ROOT_INODE]);
-  for (const directory of [...state.directories]) {
+  for (const directory of state.directories.slice()) {
     const path: number[] = [];
     let at = directory;
     while (!attached.has(at) && !path.includes(at)) {

@@ -2,10 +2,12 @@
  * Checks ext2, ext3 and ext4 and repairs what a crash or an interrupted tool can leave, as e2fsck(8) does.
  */
 import type { BlockDevice } from '../../../block/device.ts';
-import { CorruptError, GuestfsError } from '../../../errors/index.ts';
+import { overlayDevice } from '../../../block/overlay.ts';
+import { CorruptError, GuestfsError, UnsupportedError } from '../../../errors/index.ts';
 import { INCOMPAT_RECOVER } from '../features.ts';
+import { replayJournal } from '../journal/index.ts';
 import { SUPERBLOCK_OFFSET } from '../layout.ts';
-import { probe, readGeometry, readSuperBlock, type Geometry } from '../superblock.ts';
+import { readGeometry, readSuperBlock, type Geometry } from '../superblock.ts';
 import { checkAttributeReferences } from './attribute-check.ts';
 import { checkBitmaps } from './bitmap-pass.ts';
 import { Committer, STATE_CLEAN } from './commit.ts';
@@ -14,6 +16,7 @@ import { checkDirectories } from './directory-pass.ts';
 import { checkInodes } from './inode-pass.ts';
 import { releaseOrphans } from './orphans.ts';
 import { checkQuotas } from './quota.ts';
+import { sealSuperBlock } from './superblock-write.ts';
 import { replayOntoDevice } from './replay.ts';
 import { CheckState, type Problem } from './state.ts';
 import { Volume } from './volume.ts';
@@ -29,8 +32,11 @@ const STATE_ERRORS = 0x2;
 
 /** How a filesystem is checked. */
 export interface CheckOptions {
-  /** Put right what is wrong; the device must be writable. The journal is replayed in any case that repairs. */
-  repair?: boolean;
+  /**
+   * Put right what is wrong, or only what is safe to be put right; the device must be writable. The journal is
+   * replayed in both cases.
+   */
+  repair?: boolean | 'safe';
   /** Check a filesystem that says that it is clean. */
   force?: boolean;
 }
@@ -49,6 +55,13 @@ export interface CheckReport {
   replayed?: number;
 }
 
+/** There is nothing to be checked or resized. */
+export function noSuperBlock(): CorruptError {
+  return new CorruptError('ext4_super_block', 'there is no ext2, ext3 or ext4 superblock', {
+    offset: SUPERBLOCK_OFFSET,
+  });
+}
+
 /** The geometry, from the primary superblock or the first copy of it that is whole. */
 function findGeometry(device: BlockDevice): { geometry: Geometry; problem?: string } {
   const primary = readSuperBlock(device);
@@ -58,9 +71,7 @@ function findGeometry(device: BlockDevice): { geometry: Geometry; problem?: stri
     if (!(error instanceof CorruptError)) throw error;
     return { geometry: fromCopy(device, error), problem: error.message };
   }
-  const missing = new CorruptError('ext4_super_block', 'there is no ext2, ext3 or ext4 superblock', {
-    offset: SUPERBLOCK_OFFSET,
-  });
+  const missing = noSuperBlock();
   return { geometry: fromCopy(device, missing), problem: missing.message };
 }
 
@@ -102,11 +113,7 @@ export function checkExt(device: BlockDevice, options: CheckOptions = {}): Check
   let { geometry } = located;
   let replayed: number | undefined;
   if (geometry.incompat & INCOMPAT_RECOVER && located.problem === undefined) {
-    if (!repair) {
-      const text = 'the journal has not been replayed; a check that changes nothing cannot look behind it';
-      const problems = [{ code: 'journal', text, fixed: false }];
-      return { status: STATUS_UNCORRECTED, problems, problemCount: 1, skipped: true };
-    }
+    if (!repair) return behindJournal(device, geometry, options);
     ({ geometry, blocks: replayed } = replayOntoDevice(device, geometry));
   }
   const report = (state: CheckState | undefined, skipped: boolean): CheckReport => {
@@ -137,6 +144,28 @@ export function checkExt(device: BlockDevice, options: CheckOptions = {}): Check
     if (repair) finish(state, located.problem !== undefined);
     return report(state, false);
   }
+}
+
+/** Check without writing what a journal that was not replayed makes of the filesystem. */
+function behindJournal(device: BlockDevice, geometry: Geometry, options: CheckOptions): CheckReport {
+  const replay = replayJournal(device, geometry, SUPERBLOCK_OFFSET, () => {});
+  if (replay.patches !== undefined) {
+    throw new UnsupportedError('the journal holds fast commits, which a check does not look behind', {
+      structure: 'journal',
+    });
+  }
+  const after = readSuperBlock(replay.device);
+  if (after === null) throw noSuperBlock();
+  const overlay = overlayDevice(replay.device, 'check of ext4');
+  const superBlock = after.bytes;
+  after.s_feature_incompat &= ~INCOMPAT_RECOVER;
+  sealSuperBlock(superBlock);
+  overlay.writeAt(SUPERBLOCK_OFFSET, superBlock);
+  const volume = new Volume(overlay, readGeometry(after, overlay));
+  volume.sumFree();
+  sealSuperBlock(volume.superBytes);
+  overlay.writeAt(SUPERBLOCK_OFFSET, volume.superBytes);
+  return checkExt(overlay, options);
 }
 
 function isClean(geometry: Geometry): boolean {
@@ -185,9 +214,4 @@ function finish(state: CheckState, fromCopy: boolean): void {
   committer.finish();
   if (fromCopy) volume.writeBackups();
   volume.device.flush();
-}
-
-/** True if a device begins with ext2, ext3 or ext4. */
-export function isExt(device: BlockDevice): boolean {
-  return probe(device) !== null;
 }

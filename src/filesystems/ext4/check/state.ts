@@ -7,6 +7,22 @@ const INODES_CAP = 2 ** 27;
 /** Problems of which the words are kept; all are counted. */
 const PROBLEMS_CAP = 10_000;
 
+/** What is not put right without being asked: content may be lost by it. */
+const UNSAFE = new Set([
+  'superblock',
+  'inode-checksum',
+  'extent-checksum',
+  'attribute-checksum',
+  'directory-checksum',
+  'entry-inode',
+  'entry-name',
+  'entry-root',
+  'entry-unused',
+  'entry-dots',
+  'entry-directory',
+  'orphan-list',
+]);
+
 /** Something that is wrong. */
 export interface Problem {
   /** What kind it is: `link-count`, `block-bitmap`, `extent-tree`, ... */
@@ -27,6 +43,7 @@ export interface AttributeBlock {
 export class CheckState {
   readonly volume: Volume;
   readonly repair: boolean;
+  readonly #onlySafe: boolean;
   readonly problems: Problem[] = [];
   problemCount = 0;
   uncorrected = 0;
@@ -56,7 +73,7 @@ export class CheckState {
   /** A name led into the unused rest of these tables: the check begins again. */
   readonly distrusted = new Set<number>();
 
-  constructor(volume: Volume, repair: boolean, wholeTables: Set<number>) {
+  constructor(volume: Volume, repair: boolean | 'safe', wholeTables: Set<number>) {
     const { inodesCount } = volume.geometry;
     if (inodesCount > INODES_CAP) {
       throw new UnsupportedError(
@@ -64,7 +81,8 @@ export class CheckState {
       );
     }
     this.volume = volume;
-    this.repair = repair;
+    this.repair = repair !== false;
+    this.#onlySafe = repair === 'safe';
     this.wholeTables = wholeTables;
     this.links = new Uint16Array(inodesCount + 1);
     this.names = new Uint16Array(inodesCount + 1);
@@ -73,7 +91,7 @@ export class CheckState {
   /** Report a problem that `fix` puts right, if there is repair to be done. */
   found(code: string, text: string, fix?: () => void): void {
     this.problemCount++;
-    const fixed = this.repair && fix !== undefined;
+    const fixed = this.repair && fix !== undefined && !(this.#onlySafe && UNSAFE.has(code));
     if (!fixed) this.uncorrected++;
     if (this.problems.length < PROBLEMS_CAP) this.problems.push({ code, text, fixed });
     if (fixed) fix();

@@ -2,12 +2,12 @@
  * Grows and shrinks ext2, ext3 and ext4 that are not mounted, as resize2fs(8) does.
  */
 import type { BlockDevice } from '../../../block/device.ts';
-import { CorruptError, GuestfsError } from '../../../errors/index.ts';
+import { GuestfsError } from '../../../errors/index.ts';
 import { INCOMPAT_MMP, INCOMPAT_RECOVER, RO_COMPAT_ORPHAN_PRESENT } from '../features.ts';
 import { groupFirstBlock } from '../groups.ts';
-import { SUPERBLOCK_OFFSET } from '../layout.ts';
 import { readGeometry, readSuperBlock, type Geometry } from '../superblock.ts';
 import { Committer, STATE_CLEAN } from '../check/commit.ts';
+import { noSuperBlock } from '../check/index.ts';
 import { leadBlocks } from '../check/places.ts';
 import { ClusterSpace } from '../check/space.ts';
 import { Volume } from '../check/volume.ts';
@@ -37,9 +37,7 @@ export interface ResizeReport {
 function openChecked(device: BlockDevice): Geometry {
   const view = readSuperBlock(device);
   if (view === null) {
-    throw new CorruptError('ext4_super_block', 'there is no ext2, ext3 or ext4 superblock', {
-      offset: SUPERBLOCK_OFFSET,
-    });
+    throw noSuperBlock();
   }
   const geometry = readGeometry(view, device);
   const unchecked = (reason: string): GuestfsError =>
@@ -62,9 +60,7 @@ function openChecked(device: BlockDevice): Geometry {
 export function minimumSizeOf(device: BlockDevice): number {
   const view = readSuperBlock(device);
   if (view === null) {
-    throw new CorruptError('ext4_super_block', 'there is no ext2, ext3 or ext4 superblock', {
-      offset: SUPERBLOCK_OFFSET,
-    });
+    throw noSuperBlock();
   }
   const geometry = readGeometry(view, device);
   return minimumBlocks(new Volume(device, geometry)) * geometry.blockSize;

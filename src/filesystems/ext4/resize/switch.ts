@@ -186,7 +186,7 @@ export function stageShrink(volume: Volume, future: Geometry): void {
   updateResizeInode(volume, new ClusterSpace(volume), had);
   volume.sumFree();
   // Blocks of what is gone would lie behind the end.
-  for (const number of [...volume.blocks.changed.keys()]) if (number >= end) volume.blocks.forget(number);
+  for (const number of volume.blocks.changed.keys()) if (number >= end) volume.blocks.forget(number);
 }
 
 /** Number of the inode that the superblock keeps a copy of the map of: the journal's. */
