@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { GuestfsError } from '../errors/index.ts';
 import type { BlockDevice, Extent } from './device.ts';
 import { hostError } from './file-error.ts';
@@ -13,6 +13,8 @@ export interface FileFacts {
   size: number;
   sectorSize: number;
   writable: boolean;
+  /** A block device has the size it has. */
+  fixed: boolean;
   /** Gives a lock back; called once, at close. */
   unlock?: () => void;
 }
@@ -23,6 +25,8 @@ export class FileDriver implements BlockDevice {
   readonly sectorSize: number;
   readonly writable: boolean;
   readonly path: string;
+  /** Bytes it can grow to. */
+  readonly limit: number;
   readonly #fd: number;
   readonly #unlock: (() => void) | undefined;
   readonly #support: ZeroSupport = { punch: true, zeroRange: true };
@@ -34,6 +38,7 @@ export class FileDriver implements BlockDevice {
     this.size = facts.size;
     this.sectorSize = facts.sectorSize;
     this.writable = facts.writable;
+    this.limit = facts.fixed ? facts.size : Infinity;
     this.#unlock = facts.unlock;
   }
 
@@ -108,17 +113,16 @@ export class FileDriver implements BlockDevice {
 
   /** Make the file longer or shorter. Throws EINVAL for a block device, whose size is what it is. */
   resize(size: number): void {
+    if (this.limit !== Infinity) {
+      throw new GuestfsError(
+        'EINVAL',
+        `${this.path} is a block device of ${this.size} bytes and cannot be given ${size} bytes`,
+        { path: this.path },
+      );
+    }
     try {
-      if (!fstatSync(this.#fd).isFile()) {
-        throw new GuestfsError(
-          'EINVAL',
-          `${this.path} is a block device of ${this.size} bytes and cannot be given ${size} bytes`,
-          { path: this.path },
-        );
-      }
       ftruncateSync(this.#fd, size);
     } catch (error) {
-      if (error instanceof GuestfsError) throw error;
       throw hostError(error, `cannot give ${this.path} a size of ${size} bytes`, this.path);
     }
     this.size = size;

@@ -7,6 +7,8 @@ import { openDescriptor, type FileOptions } from './file.ts';
  * present one. Reads past the end are errors, as everywhere.
  */
 export interface GrowingFile extends BlockDevice {
+  /** Bytes it can grow to: those it has where it is a block device, else Infinity. */
+  readonly limit: number;
   /** Make it longer, with zeroes, or shorter. Throws ENOSPC or EINVAL where a device cannot be. */
   resize(size: number): void;
   /** Give the space of a range back to the host, if that costs no writing; what it reads as is not said. */

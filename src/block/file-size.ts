@@ -7,12 +7,14 @@ export interface Measure {
   size: number;
   /** Bytes in a logical sector. */
   sectorSize: number;
+  /** It is a block device, whose size does not change. */
+  fixed: boolean;
 }
 
 /** Size and sector size of an open file or block device. */
 export function measure(fd: number, path: string): Measure {
   const stat = fstatSync(fd, { bigint: true });
-  if (!stat.isBlockDevice()) return { size: Number(stat.size), sectorSize: 512 };
+  if (!stat.isBlockDevice()) return { size: Number(stat.size), sectorSize: 512, fixed: false };
   // Linux' encoding of device numbers; the name tells nothing, it may be a link.
   const major = ((stat.rdev >> 8n) & 0xfffn) | ((stat.rdev >> 32n) & ~0xfffn);
   const minor = (stat.rdev & 0xffn) | ((stat.rdev >> 12n) & ~0xffn);
@@ -29,7 +31,7 @@ export function measure(fd: number, path: string): Measure {
       path,
     });
   }
-  return { size, sectorSize };
+  return { size, sectorSize, fixed: true };
 }
 
 function readNumber(path: string): number | undefined {

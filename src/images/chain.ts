@@ -1,6 +1,6 @@
 import type { BlockDevice } from '../block/device.ts';
 import { openFile } from '../block/file.ts';
-import { openGrowingFile } from '../block/file-growing.ts';
+import { openGrowingFile, type GrowingFile } from '../block/file-growing.ts';
 import { otherWriter } from '../block/file-locks.ts';
 import { besideFile, fileIdentity, folderOf, isWithin } from '../block/file-path.ts';
 import { guard } from '../block/guard.ts';
@@ -9,10 +9,12 @@ import { IMAGE_FORMATS, probeImageFormat } from './formats.ts';
 import type { BackingPolicy, ImageOptions, OpenedImage } from './image.ts';
 import {
   openQcow2,
+  openQcow2Writer,
   readHeader,
   readSnapshots,
   refuseEncryption,
   type QcowImageHeader,
+  type QcowWriter,
 } from './qcow2/index.ts';
 import { probedRawDevice } from './probed-raw.ts';
 import { rawDevice } from './raw.ts';
@@ -98,7 +100,35 @@ function openForWriting(path: string, options: ImageOptions, chain: Chain): Open
         { path },
       );
     }
-    return openQcow2Image(path, file, options, chain);
+    const writer = openQcow2ForWriting(path, file, chain);
+    return {
+      device: guard(writer, path),
+      format: 'qcow2',
+      probed,
+      snapshots: readSnapshots(file, writer.header),
+    };
+  } catch (error) {
+    file.close();
+    throw withPath(error, path);
+  }
+}
+
+/** Open a qcow2 image as what writes it, for those that change more than the guest's bytes. Locks and throws as {@link openChain}. */
+export function openWriter(
+  path: string,
+  policy: BackingPolicy,
+  warn?: (message: string) => void,
+): QcowWriter {
+  const file = openGrowingFile(path);
+  try {
+    const chain: Chain = {
+      policy,
+      probed: false,
+      folder: folderOf(path),
+      above: [],
+      warn: warn ?? (() => {}),
+    };
+    return openQcow2ForWriting(path, file, chain);
   } catch (error) {
     file.close();
     throw withPath(error, path);
@@ -123,7 +153,7 @@ function openQcow2Image(path: string, file: BlockDevice, options: ImageOptions, 
   const snapshots = readSnapshots(file, header);
   const below: BlockDevice[] = [];
   try {
-    const data = openDataFile(path, header, chain);
+    const data = openDataFile(path, header, chain, openFile);
     if (data !== undefined) below.push(data);
     const backing = openBacking(path, header, chain);
     if (backing !== undefined) below.push(backing);
@@ -141,7 +171,28 @@ function openQcow2Image(path: string, file: BlockDevice, options: ImageOptions, 
   }
 }
 
-function openDataFile(path: string, header: QcowImageHeader, chain: Chain): BlockDevice | undefined {
+/** A qcow2 image with what it needs to be written to, as the policy of the chain allows. Owns `file` once it returns. */
+function openQcow2ForWriting(path: string, file: GrowingFile, chain: Chain): QcowWriter {
+  const header = readHeader(file);
+  const below: BlockDevice[] = [];
+  try {
+    const data = openDataFile(path, header, chain, openGrowingFile);
+    if (data !== undefined) below.push(data);
+    const backing = openBacking(path, header, chain);
+    if (backing !== undefined) below.push(backing);
+    return openQcow2Writer({ file, data, backing }, header);
+  } catch (error) {
+    for (const device of below) device.close();
+    throw error;
+  }
+}
+
+function openDataFile<T extends BlockDevice>(
+  path: string,
+  header: QcowImageHeader,
+  chain: Chain,
+  open: (path: string) => T,
+): T | undefined {
   if (!header.externalData) return undefined;
   const name = header.extensions.dataFile;
   if (name === undefined || name === '') {
@@ -152,7 +203,7 @@ function openDataFile(path: string, header: QcowImageHeader, chain: Chain): Bloc
       },
     );
   }
-  return naming(path, name, 'data file', () => openFile(permitted(path, name, 'data file', chain)));
+  return naming(path, name, 'data file', () => open(permitted(path, name, 'data file', chain)));
 }
 
 function openBacking(path: string, header: QcowImageHeader, chain: Chain): BlockDevice | undefined {

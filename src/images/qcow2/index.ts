@@ -2,9 +2,12 @@ import type { BlockDevice } from '../../block/device.ts';
 import { guard } from '../../block/guard.ts';
 import { refuseEncryption, type QcowImageHeader } from './header.ts';
 import { QcowReader } from './reader.ts';
+import { rebuildRefcounts } from './writer/rebuild.ts';
+import { QcowWriter, type WriterParts } from './writer/writer.ts';
 import { findSnapshot, readSnapshots, type QcowSnapshot } from './snapshots.ts';
 
 export { hasQcow2Magic, readHeader, refuseEncryption, type QcowImageHeader } from './header.ts';
+export type { QcowWriter } from './writer/writer.ts';
 export { readSnapshots, type QcowSnapshot } from './snapshots.ts';
 
 /** What belongs to a qcow2 image besides its header. */
@@ -34,4 +37,17 @@ export function openQcow2(file: BlockDevice, header: QcowImageHeader, options: Q
   }
   const parts = { file, data: options.data, backing: options.backing };
   return guard(new QcowReader(parts, header, active, active.size, options.depth ?? 0), options.name);
+}
+
+/**
+ * A writable device over a qcow2 image whose header was read with {@link readHeader}; owns the parts as
+ * {@link openQcow2} does. Refcounts that a crash left out of date are rebuilt first.
+ *
+ * Throws EUCLEAN for an image that is marked as corrupt or whose refcounts cannot be rebuilt, UnsupportedError for an
+ * encrypted one.
+ */
+export function openQcow2Writer(parts: WriterParts, header: QcowImageHeader): QcowWriter {
+  const writer = new QcowWriter(parts, header);
+  if (header.dirty) rebuildRefcounts(writer);
+  return writer;
 }

@@ -1,8 +1,7 @@
-import type { BlockDevice } from '../../block/device.ts';
 import { CorruptError } from '../../errors/index.ts';
 import type { QcowImageHeader } from './header.ts';
 import { COMPRESSED_HIGH, COPIED_HIGH, OFFSET_HIGH, OFFSET_LOW, ZERO_LOW } from './layout.ts';
-import { TableWindows, windowSize } from './windows.ts';
+import { windowSize, type Tables } from './windows.ts';
 
 /** Where the bytes of a run come from. */
 export const RUN = { UNALLOCATED: 0, ZERO: 1, DATA: 2, COMPRESSED: 3 } as const;
@@ -16,6 +15,12 @@ const L2 = 'qcow2 L2 table';
 export interface ActiveTable {
   l1Offset: number;
   l1Size: number;
+}
+
+/** The file as far as it goes at present; an image that is written to grows. */
+export interface Sized {
+  /** Bytes. */
+  readonly size: number;
 }
 
 /**
@@ -34,8 +39,8 @@ export class ClusterMap {
   /** Offset of the L2 entry that the run begins with, for messages. */
   entryOffset = 0;
 
-  readonly #tables: TableWindows;
-  readonly #fileSize: number;
+  readonly #tables: Tables;
+  readonly #file: Sized;
   readonly #clusterSize: number;
   readonly #entrySize: 8 | 16;
   /** Guest bytes that one L2 table maps. */
@@ -47,9 +52,9 @@ export class ClusterMap {
   readonly #compressedShift: number;
 
   /** `tables` reads the tables of the image; several maps of one image may share it. */
-  constructor(file: BlockDevice, header: QcowImageHeader, active: ActiveTable, tables: TableWindows) {
+  constructor(file: Sized, header: QcowImageHeader, active: ActiveTable, tables: Tables) {
     this.#tables = tables;
-    this.#fileSize = file.size;
+    this.#file = file;
     this.#clusterSize = header.clusterSize;
     this.#extended = header.extendedL2;
     this.#entrySize = header.extendedL2 ? 16 : 8;
@@ -98,10 +103,10 @@ export class ClusterMap {
         { offset: at },
       );
     }
-    if (table > this.#fileSize - this.#clusterSize) {
+    if (table > this.#file.size - this.#clusterSize) {
       throw new CorruptError(
         'qcow2 L1 table',
-        `entry ${index} points at ${table}, a table of ${this.#clusterSize} bytes there ends after the file of ${this.#fileSize} bytes`,
+        `entry ${index} points at ${table}, a table of ${this.#clusterSize} bytes there ends after the file of ${this.#file.size} bytes`,
         { offset: at },
       );
     }
@@ -243,14 +248,14 @@ export class ClusterMap {
     const shift = this.#compressedShift;
     const host = (high & (2 ** shift - 1)) * WORD + low;
     const sectors = (high & 0x3fffffff) >>> shift;
-    if (host >= this.#fileSize) {
+    if (host >= this.#file.size) {
       throw new CorruptError(
         L2,
-        `a compressed cluster begins at ${host}, the file has ${this.#fileSize} bytes`,
+        `a compressed cluster begins at ${host}, the file has ${this.#file.size} bytes`,
         { offset: at },
       );
     }
     this.#set(RUN.COMPRESSED, 0, host);
-    this.compressedLength = Math.min((sectors + 1) * 512 - (host % 512), this.#fileSize - host);
+    this.compressedLength = Math.min((sectors + 1) * 512 - (host % 512), this.#file.size - host);
   }
 }

@@ -3,8 +3,8 @@ import { GuestfsError } from '../../errors/index.ts';
 import { ReadAhead } from './ahead.ts';
 import { ClusterCache } from './compressed.ts';
 import type { QcowImageHeader } from './header.ts';
-import { ClusterMap, RUN, type ActiveTable } from './map.ts';
-import { TableWindows } from './windows.ts';
+import { ClusterMap, RUN, type ActiveTable, type Sized } from './map.ts';
+import { TableWindows, type Tables } from './windows.ts';
 
 /** Windows of tables and bytes of decompressed clusters that the top image of a chain keeps. */
 const TABLE_WINDOWS = 64;
@@ -31,17 +31,28 @@ export class QcowReader implements BlockDevice {
   readonly #ahead: ReadAhead;
   readonly #clusterSize: number;
 
-  /** `depth` is the image's place in its chain, 0 at the top: the deeper, the less memory it gets. */
-  constructor(parts: QcowParts, header: QcowImageHeader, active: ActiveTable, size: number, depth: number) {
+  /**
+   * `depth` is the image's place in its chain, 0 at the top: the deeper, the less memory it gets. A writer gives its
+   * own `live` tables, which hold what is not yet in the file, and how far that will reach.
+   */
+  constructor(
+    parts: QcowParts,
+    header: QcowImageHeader,
+    active: ActiveTable,
+    size: number,
+    depth: number,
+    live?: { tables: Tables; bounds: Sized },
+  ) {
     this.#parts = parts;
     this.#data = parts.data ?? parts.file;
     this.size = size;
     const { file } = parts;
     const share = 2 ** Math.min(4, depth);
-    const tables = new TableWindows(file, TABLE_WINDOWS / share);
-    this.#map = new ClusterMap(file, header, active, tables);
+    const tables = live?.tables ?? new TableWindows(file, TABLE_WINDOWS / share);
+    const bounds = live?.bounds ?? file;
+    this.#map = new ClusterMap(bounds, header, active, tables);
     this.#clusters = new ClusterCache(file, header, CLUSTER_BYTES / share);
-    this.#ahead = new ReadAhead(file, header, new ClusterMap(file, header, active, tables), size);
+    this.#ahead = new ReadAhead(file, header, new ClusterMap(bounds, header, active, tables), size);
     this.#clusterSize = header.clusterSize;
   }
 

@@ -56,6 +56,13 @@ export function readSnapshots(file: BlockDevice, header: QcowImageHeader): QcowS
   return snapshots;
 }
 
+/** Bytes of the snapshot table. Throws as {@link readSnapshots}. */
+export function snapshotTableLength(file: BlockDevice, header: QcowImageHeader): number {
+  let at = header.snapshotsOffset;
+  for (let i = 0; i < header.snapshotCount; i++) at += roundUp(readEntry(file, header, at, i)[1], 8);
+  return at - header.snapshotsOffset;
+}
+
 function readEntry(
   file: BlockDevice,
   header: QcowImageHeader,

@@ -3,12 +3,18 @@ import type { BlockDevice } from '../../block/device.ts';
 /** Bytes of a window: several L2 tables of small clusters, a slice of a table of large ones. */
 const WINDOW = 64 * 1024;
 
+/** Reads the tables of an image. */
+export interface Tables {
+  /** The view that holds the byte at `offset`, at `offset % windowSize` in it; good until the next call. */
+  at(offset: number): DataView;
+}
+
 /**
  * The tables of an image, read in windows of the file that are kept raw, least recently used out first. Nothing
  * is decoded until it is asked for and evicted buffers are used again, so that an image of any size costs the
  * same few megabytes.
  */
-export class TableWindows {
+export class TableWindows implements Tables {
   readonly #file: BlockDevice;
   readonly #keep: number;
   readonly #kept = new Map<number, DataView>();
