@@ -120,12 +120,14 @@ export class LvmEditor implements LvmWriting {
         device,
       });
     }
-    const group = this.#session.state.group(groupName);
-    const volume = group.roles.volume(name);
-    if (volume === undefined || !group.roles.isVisible(volume)) {
-      throw new GuestfsError('ENOENT', `${device}: volume group ${groupName} has no such logical volume`, {
-        device,
-      });
+    const group = this.#session.state.volumeGroups.find((candidate) => candidate.name === groupName);
+    const volume = group?.roles.volume(name);
+    if (group === undefined || volume === undefined || !group.roles.isVisible(volume)) {
+      const why =
+        group === undefined
+          ? `no volume group ${groupName} was found`
+          : `volume group ${groupName} has no such logical volume`;
+      throw new GuestfsError('ENOENT', `${device}: ${why}`, { device });
     }
     return { group, name };
   }
