@@ -5,7 +5,7 @@ import type { WriterParts } from './contract.ts';
 import { GroupDescriptors } from './groups.ts';
 import { LiveInodeStore } from './inodes.ts';
 import { FileMaps } from './map/index.ts';
-import { QuotaFiles } from './quota.ts';
+import { QuotaFiles } from './quota/index.ts';
 import { ClusterAllocator } from './space.ts';
 import { BlockStore, type StoreOptions } from './store.ts';
 import { LiveSuperBlock, type LiveGeometry } from './superblock.ts';
@@ -30,13 +30,13 @@ export class WriterCore implements WriterParts {
     this.groups = new GroupDescriptors(this.store, geometry);
     this.superBlock = new LiveSuperBlock(this.store, geometry, this.#freeSums());
     this.bitmaps = new Bitmaps(this.store, geometry, this.groups);
-    this.quota = new QuotaFiles(geometry);
+    this.quota = new QuotaFiles(geometry, this);
     const { store, groups, bitmaps, superBlock } = this;
     this.inodes = new LiveInodeStore(store, geometry, groups, bitmaps, superBlock, this.quota);
     this.space = new ClusterAllocator(store, geometry, groups, bitmaps, superBlock, this.inodes);
     this.maps = new FileMaps(store, this.inodes, this.space);
     this.files = new FileBlocks(store, this.maps, this.space);
-    this.quota.attach(this);
+    this.quota.isCounted = (inode) => this.inodes.isCounted(inode);
     store.featureSetter = (word, bit) => superBlock.enableFeature(word, bit);
     // What changes inodes comes before what sums them up.
     store.join(this.quota);

@@ -30,7 +30,7 @@ import type { InodeStore } from './contract.ts';
 import { hasProject } from './fields.ts';
 import { INODE_PROJINHERIT, INODE_TOPDIR, inheritedFlags } from './flags.ts';
 import { BG_INODE_UNINIT, BG_INODE_ZEROED, type GroupDescriptors } from './groups.ts';
-import type { QuotaAccounts } from './quota.ts';
+import type { QuotaAccounts } from './quota/index.ts';
 import type { SpaceAccounts } from './space.ts';
 import type { BlockStore, OperationPart } from './store.ts';
 import type { LiveSuperBlock } from './superblock.ts';
@@ -256,7 +256,9 @@ export class LiveInodeStore implements InodeStore, LiveInodes, SpaceAccounts, Op
 
   /** True if quotas count an inode: not the filesystem's own, not those that hold attribute values. */
   isCounted({ number, view, base }: InodeView): boolean {
-    if (number < this.#geometry.firstInode && number !== ROOT_INODE) return false;
+    const { firstInode, superBlock } = this.#geometry;
+    if (number < firstInode && number !== ROOT_INODE) return false;
+    if (number === superBlock.s_prj_quota_inum || number === superBlock.s_orphan_file_inum) return false;
     return (view.getUint32(base + Inode.i_flags, true) & INODE_EA_INODE) === 0;
   }
 

@@ -93,7 +93,7 @@ export class InodeReplacement implements Replacement {
       const inode = core.inodes.change(number);
       setFlagsOf(inode, flagsOf(inode) & MAP_FLAGS);
       if (project !== projectOf(inode, core.geometry) && hasProject(inode, core.geometry)) {
-        core.quota.moveProject(inode, project);
+        core.quota.setProject(inode, project);
       }
       orphans.add(number);
       return number;
