@@ -1,6 +1,9 @@
 import type { BlockDevice, Extent } from '../../src/block/device.ts';
 import { guard } from '../../src/block/guard.ts';
 
+/** Bytes that a disk writes whole or not at all. */
+const SECTOR = 512;
+
 /** One thing that was done to a device: bytes that were written, or a flush. */
 export type Step = { kind: 'write'; offset: number; bytes: Uint8Array } | { kind: 'flush' };
 
@@ -18,7 +21,10 @@ export function record(before: Uint8Array, sectorSize = 512): Recorder {
   const steps: Step[] = [];
   const write = (offset: number, bytes: Uint8Array): void => {
     now.set(bytes, offset);
-    steps.push({ kind: 'write', offset, bytes });
+    // A part of a sector goes to the disk with what the host's cache has of the rest of it.
+    const start = Math.floor(offset / SECTOR) * SECTOR;
+    const end = Math.min(now.length, Math.ceil((offset + bytes.length) / SECTOR) * SECTOR);
+    steps.push({ kind: 'write', offset: start, bytes: now.slice(start, end) });
   };
   const device = guard(
     {
@@ -26,7 +32,7 @@ export function record(before: Uint8Array, sectorSize = 512): Recorder {
       sectorSize,
       writable: true,
       readAt: (offset, into) => into.set(now.subarray(offset, offset + into.length)),
-      writeAt: (offset, from) => write(offset, new Uint8Array(from)),
+      writeAt: write,
       zero: (offset, length) => write(offset, new Uint8Array(length)),
       // What is discarded may read as anything: as zeroes here, which no filesystem takes for its own.
       discard: (offset, length) => write(offset, new Uint8Array(length)),
@@ -49,8 +55,6 @@ export interface Cut {
   step: number;
   image: Uint8Array;
 }
-
-const SECTOR = 512;
 
 /** A small generator of numbers in [0, 1) from a seed (mulberry32). */
 export function randomNumbers(seed: number): () => number {

@@ -82,7 +82,8 @@ function isLeak(line: string, lines: readonly string[]): boolean {
 const FAT_HARMLESS =
   /^(fsck\.fat|Reclaimed|FATs differ but appear to be intact|  Using (first|second) FAT|\s*$|.*: \d+ files, |Free cluster summary|  Auto-correcting|Leaving filesystem unchanged|Dirty bit is set| Automatically removing dirty bit)/;
 
-const FAT_RENAME = /^\/|Invalid '..' entry|share clusters|Truncating (second|file) to 0 bytes|cluster chain length is 0 bytes/;
+const FAT_RENAME =
+  /^\/|Invalid '..' entry|share clusters|Truncating (second|file) to 0 bytes|cluster chain length is 0 bytes/;
 
 /**
  * A file that was to grow has its new clusters before its new size: clusters that nobody reads, as lost ones are.

@@ -25,19 +25,19 @@ export function judge(found: Snapshot, history: History, least: number, atomic: 
     }
     return undefined;
   }
-  let nearest = '';
-  for (const tree of allowed) {
+  const reasons: string[] = [];
+  for (const [index, tree] of allowed.entries()) {
     let reason: string | undefined;
     for (const path of paths) {
       reason = compare(path, found, tree, history, mixedInodes, false);
       if (reason !== undefined) {
-        nearest = `${path} ${reason}`;
+        reasons.push(`not that after ${least + index} operations: ${path} ${reason}`);
         break;
       }
     }
     if (reason === undefined) return undefined;
   }
-  return nearest;
+  return reasons.join('; ');
 }
 
 function compare(
