@@ -17,13 +17,13 @@ export interface OpenDrive {
 
 /**
  * Open all drives of a configuration; if one fails the others are closed again. Read-only drives take writes in an
- * overlay that is dropped at close; the others are locked and written to.
+ * overlay that is dropped at close, unless they refuse them; the others are locked and written to.
  */
 export function openDrives(config: EngineConfig): OpenDrive[] {
   const open: OpenDrive[] = [];
   try {
     for (const [index, drive] of config.drives.entries()) {
-      open.push(openDrive(drive, driveDeviceName(index), config.warn));
+      open.push(openDrive(drive, driveDeviceName(index), config));
     }
   } catch (error) {
     for (const drive of open) drive.device.close();
@@ -32,7 +32,7 @@ export function openDrives(config: EngineConfig): OpenDrive[] {
   return open;
 }
 
-function openDrive(config: DriveConfig, name: string, warn: (message: string) => void): OpenDrive {
+function openDrive(config: DriveConfig, name: string, { warn, tmpdir }: EngineConfig): OpenDrive {
   const image = openImage(config.path, {
     readonly: config.readonly,
     warn,
@@ -41,7 +41,10 @@ function openDrive(config: DriveConfig, name: string, warn: (message: string) =>
     ...(config.snapshot === undefined ? {} : { snapshot: config.snapshot }),
   });
   // A guest that is mounted read-write, or whose journal is replayed, changes a read-only drive for this session only.
-  const device = config.readonly ? spillingOverlay(image.device, config.path) : image.device;
+  const overlaid = config.readonly && config.refuseWrites !== true;
+  const device = overlaid
+    ? spillingOverlay(image.device, config.path, tmpdir === undefined ? {} : { folder: tmpdir })
+    : image.device;
   try {
     return {
       name,
