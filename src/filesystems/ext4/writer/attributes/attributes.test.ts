@@ -3,81 +3,31 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import {
-  askDebugfs,
-  assertClean,
-  dice,
-  makeExt4,
-  withImageFile,
-} from '../../../../../test/support/ext4-image.ts';
+import { Ext4Bench } from '../../../../../test/support/ext4-bench.ts';
+import { askDebugfs, dice, makeExt4, withImageFile } from '../../../../../test/support/ext4-image.ts';
 import { needsLoopMount, withMount } from '../../../../../test/support/ext4-listing.ts';
 import { needsTool } from '../../../../../test/support/tools.ts';
-import { memoryDevice } from '../../../../block/memory.ts';
-import { openExt4 } from '../../index.ts';
 import { Inode } from '../../layout.ts';
-import { createDirectoryWriter } from '../directories/index.ts';
-import { bareParts } from '../parts.ts';
-import { createAttributeWriter, dropCapability, inlineRoom } from './index.ts';
+import { dropCapability, inlineRoom } from './index.ts';
 
 const skip = needsTool('mke2fs', 'e2fsck', 'debugfs');
 const FILE_MODE = 0o100644;
 const DIRECTORY_MODE = 0o040755;
 const LINK_MODE = 0o120777;
-/** Types of directory entries by the top bits of the mode. */
-const TYPES: Record<number, number> = { 1: 5, 4: 2, 8: 1, 10: 7 };
 
-/** A filesystem with writers of attributes and names. */
-function openBench(image: Uint8Array) {
-  const { parts, operation, commit } = bareParts(memoryDevice(image));
-  const attributes = createAttributeWriter(parts);
-  const directories = createDirectoryWriter(parts);
-  parts.inodes.empty = (inode) => {
-    attributes.release(inode);
-    parts.files.shrink(inode, 0);
-  };
-  const addLinks = (inode: number, by: number): void => {
-    const { view, base } = parts.inodes.change(inode);
-    const at = base + Inode.i_links_count;
-    view.setUint16(at, view.getUint16(at, true) + by, true);
-  };
-  return {
-    parts,
-    operation,
-    attributes,
-    /** Make a file or directory in the root directory. */
-    make(name: string, mode = FILE_MODE): number {
-      return operation(() => {
-        const inode = parts.inodes.allocate(2, mode, 0, 0);
-        const isDirectory = mode >> 12 === 4;
-        if (isDirectory) {
-          directories.initialise(inode, 2);
-          addLinks(2, 1);
-        }
-        addLinks(inode, isDirectory ? 2 : 1);
-        directories.insert(2, name, inode, TYPES[mode >> 12] ?? 0);
-        return inode;
-      });
-    },
-    unlink(name: string): void {
-      operation(() => {
-        const inode = directories.lookup(2, name);
-        directories.remove(2, name);
-        addLinks(inode, -1);
-        parts.inodes.free(inode);
-      });
-    },
-    set(inode: number, name: string, value: Uint8Array | string, mode: 'any' | 'create' | 'replace' = 'any') {
-      operation(() => attributes.set(inode, name, Buffer.from(value), mode));
-    },
-    remove(inode: number, name: string) {
-      operation(() => attributes.remove(inode, name));
-    },
-    verify(what: string) {
-      commit();
-      assertClean(image, what);
-      return openExt4(memoryDevice(image));
-    },
-  };
+class AttributesBench extends Ext4Bench {
+  set(
+    inode: number,
+    name: string,
+    value: Uint8Array | string,
+    mode: 'any' | 'create' | 'replace' = 'any',
+  ): void {
+    this.operation(() => this.attributes.set(inode, name, Buffer.from(value), mode));
+  }
+
+  remove(inode: number, name: string): void {
+    this.operation(() => this.attributes.remove(inode, name));
+  }
 }
 
 type Model = Map<number, Map<string, string>>;
@@ -121,7 +71,7 @@ describe('attributes come and go in random order', { skip }, () => {
   for (const [title, options] of sets) {
     test(title, () => {
       const image = makeExt4([...options, '-N', '1024'], '32M');
-      const bench = openBench(image);
+      const bench = new AttributesBench(image);
       const roll = dice(11);
       const large = title.includes('ea_inode');
       const names = Array.from({ length: 30 }, (_, i) => `file-${i}`);
@@ -182,7 +132,7 @@ describe('blocks that several inodes share', { skip }, () => {
   ]) {
     test(options.join(' '), () => {
       const image = makeExt4(options, '32M');
-      const bench = openBench(image);
+      const bench = new AttributesBench(image);
       const value = 'shared'.repeat(40);
       const inodes = Array.from({ length: 20 }, (_, i) => {
         const inode = bench.make(`file-${i}`);
@@ -212,7 +162,7 @@ describe('blocks that several inodes share', { skip }, () => {
 
   test('a failed operation leaves no trace', () => {
     const image = makeExt4(['-t', 'ext4', '-I', '128'], '16M');
-    const bench = openBench(image);
+    const bench = new AttributesBench(image);
     const [one, two] = [bench.make('one'), bench.make('two')];
     assert.throws(() =>
       bench.operation(() => {
@@ -231,7 +181,7 @@ describe('single attributes', { skip }, () => {
   const image = (): Uint8Array => makeExt4(['-t', 'ext4'], '16M');
 
   test('modes and errors', () => {
-    const bench = openBench(image());
+    const bench = new AttributesBench(image());
     const file = bench.make('file');
     bench.set(file, 'user.one', '1', 'create');
     assert.throws(() => bench.set(file, 'user.one', '2', 'create'), { code: 'EEXIST' });
@@ -252,7 +202,7 @@ describe('single attributes', { skip }, () => {
   });
 
   test('capabilities go when they are told to', () => {
-    const bench = openBench(image());
+    const bench = new AttributesBench(image());
     const file = bench.make('file');
     bench.set(file, 'security.capability', Buffer.from('010000020020000000000000000000000000000000', 'hex'));
     bench.set(file, 'user.stays', '1');
@@ -278,14 +228,14 @@ const trivial = acl([1, 6], [4, 4], [0x20, 0]);
 const masked = acl([1, 7], [2, 5, 1000], [4, 7], [8, 6, 50], [0x10, 5], [0x20, 1]);
 const onlyMask = acl([1, 6], [4, 6], [0x10, 2], [0x20, 4]);
 
-function modeOf(bench: ReturnType<typeof openBench>, inode: number): number {
+function modeOf(bench: AttributesBench, inode: number): number {
   const { view, base } = bench.parts.inodes.read(inode);
   return view.getUint16(base + Inode.i_mode, true);
 }
 
 describe('ACLs', { skip }, () => {
   test('what is no ACL is refused', () => {
-    const bench = openBench(makeExt4(['-t', 'ext4'], '16M'));
+    const bench = new AttributesBench(makeExt4(['-t', 'ext4'], '16M'));
     const file = bench.make('file');
     const set = (value: Uint8Array, name = 'system.posix_acl_access') => bench.set(file, name, value);
     assert.throws(() => set(acl([1, 6], [4, 4])), { code: 'EINVAL', message: /0 entries with tag 0x20/ });
@@ -309,7 +259,7 @@ describe('ACLs', { skip }, () => {
     { skip: skip || needsLoopMount() || needsTool('setfattr') },
     () => {
       const image = makeExt4(['-t', 'ext4'], '16M');
-      const bench = openBench(image);
+      const bench = new AttributesBench(image);
       const hex = (value: Uint8Array): string => `0x${Buffer.from(value).toString('hex')}`;
       const lists = [trivial, masked, onlyMask];
       const set = (inode: number, kind: string, value: Uint8Array): void =>
@@ -394,7 +344,7 @@ describe('content in the inode', { skip }, () => {
   for (const size of ['256', '512']) {
     test(`inodes of ${size} bytes`, () => {
       const image = makeExt4(['-t', 'ext4', '-O', 'inline_data', '-I', size], '16M');
-      const bench = openBench(image);
+      const bench = new AttributesBench(image);
       const { attributes, operation, parts } = bench;
       const file = bench.make('file');
       const room = inlineRoom(parts, file);

@@ -21,21 +21,15 @@ import { appendAndPut, FreePlaces, insertLinear } from './linear.ts';
 import { newName, wantedName } from './names.ts';
 import { findLeaf, insertIndexed } from './tree.ts';
 
-/** A DirectoryWriter that can be asked for names, as they are with all changes made so far. */
-export interface SearchingDirectoryWriter extends DirectoryWriter {
-  /** Inode of a name, or 0; in a directory that ignores case, of any spelling of it. */
-  lookup(directory: number, name: string): number;
-}
-
 /**
  * Names in directories over the parts of a filesystem that is being written. In encrypted directories
  * names are those that are shown without the key: they can be removed; inserting fails with ENOKEY. Times and link counts are the caller's.
  */
-export function createDirectoryWriter(parts: WriterParts): SearchingDirectoryWriter {
+export function createDirectoryWriter(parts: WriterParts): DirectoryWriter {
   return new Directories(parts);
 }
 
-class Directories implements SearchingDirectoryWriter {
+class Directories implements DirectoryWriter {
   readonly #parts: WriterParts;
   readonly #folders: Folders;
   readonly #inline: InlineFolders;
@@ -85,6 +79,7 @@ class Directories implements SearchingDirectoryWriter {
   }
 
   replace(directory: number, name: string, inode: number, type: number): void {
+    this.#folders.refuseEncrypted(this.#folders.open(directory), `giving ${name} another file`);
     this.#changeEntry(directory, name, 'replacing', (run, place) => pointEntry(run, place.at, inode, type));
   }
 
