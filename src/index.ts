@@ -25,8 +25,17 @@ export type {
 } from './handle/arguments.ts';
 export type { EventCallback, GuestfsEvents, ProgressEvent } from './handle/events.ts';
 export type { GuestFsError } from './handle/fs/error.ts';
-export type { GuestFileHandle, ReadFileOptions, ReadStreamOptions } from './handle/fs/file-handle.ts';
-export type { GuestDir, GuestFs, GuestFsPromises, GuestPath, GuestStatFs } from './handle/fs/guest-fs.ts';
+export type { GuestFileHandle, ReadStreamOptions, WriteStreamOptions } from './handle/fs/file-handle.ts';
+export type { FileData, ReadFileOptions } from './handle/fs/flags.ts';
+export type {
+  CpOptions,
+  GuestDir,
+  GuestFs,
+  GuestFsPromises,
+  GuestPath,
+  GuestStatFs,
+  WriteFileOptions,
+} from './handle/fs/guest-fs.ts';
 export type { GuestBigIntStats, GuestDirent, GuestStats } from './handle/fs/stats.ts';
 export type { GuestfsMethods } from './handle/generated/methods.ts';
 export { Guestfs, type GuestfsOptions } from './handle/guestfs.ts';

@@ -84,6 +84,12 @@ export class MountedTreeWriter implements TreeWriter {
     if (from.mount !== to.mount) throw otherFilesystem(path, node);
     this.#notMounted(node, join(from, fromName));
     const { mount } = from;
+    if (isDirectory(node) && isWithin(to, node)) {
+      throw fail('EINVAL', path, `${join(from, fromName)} cannot be moved into itself`);
+    }
+    if (target !== undefined && isWithin(from, target)) {
+      throw fail('ENOTEMPTY', path, `it holds ${join(from, fromName)}`);
+    }
     if (target !== undefined) {
       this.#notMounted(target, path);
       if (target.inode === node.inode) {
@@ -93,12 +99,7 @@ export class MountedTreeWriter implements TreeWriter {
         throw fail('ENOTDIR', path, `it is not a directory, and ${join(from, fromName)} is one`);
       } else if (!isDirectory(node) && isDirectory(target)) {
         throw fail('EISDIR', path, `it is a directory, and ${join(from, fromName)} is not`);
-      } else if (isWithin(from, target)) {
-        throw fail('ENOTEMPTY', path, `it holds ${join(from, fromName)}`);
       }
-    }
-    if (isDirectory(node) && isWithin(to, node)) {
-      throw fail('EINVAL', path, `${join(from, fromName)} cannot be moved into itself`);
     }
     this.#change(to, toName, (writer) => writer.rename(from.inode, fromName, to.inode, toName));
     const { dentries } = this.#table;

@@ -1,16 +1,21 @@
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import type { GuestfsMethods } from '../generated/methods.ts';
 import { asNode, nodeError } from './error.ts';
+import {
+  bytesOf,
+  encodingOf,
+  modeOf,
+  piecesOf,
+  timeOf,
+  type FileData,
+  type OpenHow,
+  type ReadFileOptions,
+  type WriteData,
+} from './flags.ts';
 import { GuestBigIntStats, GuestStats } from './stats.ts';
 
 /** Bytes that one pread asks for. */
 const PIECE = 1024 * 1024;
-
-/** Encodings of text, and `buffer` for none. */
-export type Encoding = BufferEncoding | 'buffer';
-/** Options of reading a whole file. */
-export type ReadFileOptions =
-  Encoding | null | { encoding?: Encoding | null; flag?: string; signal?: AbortSignal };
 
 /** What a read gave. */
 export interface ReadResult<B extends NodeJS.ArrayBufferView> {
@@ -35,23 +40,36 @@ export interface ReadStreamOptions {
   autoClose?: boolean;
 }
 
-/** The encoding that options ask for; undefined for bytes. */
-export function encodingOf(options: ReadFileOptions | undefined): BufferEncoding | undefined {
-  const encoding = typeof options === 'object' ? options?.encoding : options;
-  return encoding === 'buffer' || encoding === null ? undefined : encoding;
+/** Options of a stream into a file. */
+export interface WriteStreamOptions {
+  encoding?: BufferEncoding;
+  start?: number;
+  highWaterMark?: number;
+  autoClose?: boolean;
 }
 
-/** A file of a guest that was opened for reading, in the shape of node:fs's FileHandle. */
+/** What a write did. */
+export interface WriteResult<B> {
+  bytesWritten: number;
+  buffer: B;
+}
+
+/**
+ * A file of a guest that was opened, in the shape of node:fs's FileHandle. It goes by the file's canonical path: what is
+ * renamed or replaced while it is open is another file to it.
+ */
 export class GuestFileHandle implements AsyncDisposable {
   readonly #guest: GuestfsMethods;
   readonly #path: string;
+  readonly #how: Pick<OpenHow, 'read' | 'write' | 'append'>;
   #position = 0;
   #closed = false;
 
   /** `path` is canonical: it still means the same file after links on the way have changed. */
-  constructor(guest: GuestfsMethods, path: string) {
+  constructor(guest: GuestfsMethods, path: string, how: Pick<OpenHow, 'read' | 'write' | 'append'>) {
     this.#guest = guest;
     this.#path = path;
+    this.#how = how;
   }
 
   /** A guest's file has no descriptor on the host. */
@@ -59,8 +77,9 @@ export class GuestFileHandle implements AsyncDisposable {
     return -1;
   }
 
-  #check(syscall: string): void {
-    if (this.#closed) throw nodeError('EBADF', syscall, this.#path);
+  #check(syscall: string, wanted?: 'read' | 'write'): void {
+    if (this.#closed || (wanted !== undefined && !this.#how[wanted]))
+      throw nodeError('EBADF', syscall, this.#path);
   }
 
   /** Read into a buffer, from `position` or, where that is null or left out, from where the last read ended. */
@@ -75,7 +94,7 @@ export class GuestFileHandle implements AsyncDisposable {
     first: NodeJS.ArrayBufferView | ReadOptions<NodeJS.ArrayBufferView> = {},
     ...rest: readonly (number | bigint | null | undefined)[]
   ): Promise<ReadResult<NodeJS.ArrayBufferView>> {
-    this.#check('read');
+    this.#check('read', 'read');
     const options: ReadOptions<NodeJS.ArrayBufferView> = ArrayBuffer.isView(first)
       ? {
           buffer: first,
@@ -132,7 +151,7 @@ export class GuestFileHandle implements AsyncDisposable {
   readFile(options?: null | 'buffer' | { encoding?: null | 'buffer' }): Promise<Buffer>;
   readFile(options: BufferEncoding | { encoding: BufferEncoding }): Promise<string>;
   async readFile(options?: ReadFileOptions): Promise<Buffer | string> {
-    this.#check('read');
+    this.#check('read', 'read');
     const parts: Uint8Array[] = [];
     for (;;) {
       const bytes = await this.#pread(PIECE, this.#position);
@@ -156,7 +175,7 @@ export class GuestFileHandle implements AsyncDisposable {
 
   /** The content as a stream; it reads a piece at a time, so that other calls of the guest go between. */
   createReadStream(options: ReadStreamOptions = {}): Readable {
-    this.#check('read');
+    this.#check('read', 'read');
     const { start, end = Number.MAX_SAFE_INTEGER, highWaterMark = 64 * 1024, autoClose = true } = options;
     const pieces = this.#pieces(start, end, highWaterMark, autoClose);
     const stream = Readable.from(pieces, { objectMode: false, highWaterMark });
@@ -190,29 +209,148 @@ export class GuestFileHandle implements AsyncDisposable {
     yield* createInterface({ input, crlfDelay: Infinity });
   }
 
-  /** Does nothing: nothing was written. */
+  /** Make what was written durable. */
   async sync(): Promise<void> {
     this.#check('fsync');
+    if (this.#how.write) await asNode('fsync', this.#path, () => this.#guest.sync());
   }
 
-  /** Does nothing: nothing was written. */
+  /** As {@link sync}. */
   async datasync(): Promise<void> {
     this.#check('fdatasync');
+    if (this.#how.write) await asNode('fdatasync', this.#path, () => this.#guest.sync());
   }
 
-  /** Rejects with EBADF: the file was opened for reading. */
-  async write(): Promise<never> {
-    throw nodeError('EBADF', 'write', this.#path);
+  /**
+   * Write a buffer, or a part of it, or a text: at `position` or, where that is null or left out, where the last write
+   * or read ended; at the end of the file if it was opened to append.
+   */
+  async write<B extends NodeJS.ArrayBufferView>(
+    buffer: B,
+    offset?: number | null | { offset?: number; length?: number; position?: number | null },
+    length?: number | null,
+    position?: number | null,
+  ): Promise<WriteResult<B>>;
+  async write(
+    text: string,
+    position?: number | null,
+    encoding?: BufferEncoding | null,
+  ): Promise<WriteResult<string>>;
+  async write(
+    data: WriteData,
+    second?: number | null | { offset?: number; length?: number; position?: number | null },
+    third?: number | BufferEncoding | null,
+    fourth?: number | null,
+  ): Promise<WriteResult<WriteData>> {
+    this.#check('write', 'write');
+    if (typeof data === 'string') {
+      const encoding = typeof third === 'string' ? third : 'utf8';
+      const position = typeof second === 'number' ? second : null;
+      return { bytesWritten: await this.#write(bytesOf(data, encoding), position), buffer: data };
+    }
+    const options =
+      typeof second === 'object' && second !== null
+        ? second
+        : {
+            offset: second ?? 0,
+            ...(typeof third === 'number' ? { length: third } : {}),
+            position: fourth ?? null,
+          };
+    const { offset = 0, length = data.byteLength - offset, position = null } = options;
+    if (offset < 0 || length < 0 || offset + length > data.byteLength) {
+      throw new RangeError(`write: ${length} bytes at ${offset} of a buffer of ${data.byteLength} bytes`);
+    }
+    const bytes = bytesOf(data).subarray(offset, offset + length);
+    return { bytesWritten: await this.#write(bytes, position), buffer: data };
   }
 
-  /** Rejects with EBADF: the file was opened for reading. */
-  async writeFile(): Promise<never> {
-    throw nodeError('EBADF', 'write', this.#path);
+  async #write(bytes: Uint8Array, position: number | null): Promise<number> {
+    const stated = position !== null && position >= 0;
+    await asNode('write', this.#path, async () => {
+      if (this.#how.append) {
+        await this.#guest.writeAppend(this.#path, bytes);
+        return;
+      }
+      const at = stated ? position : this.#position;
+      for (let done = 0; done < bytes.length;) {
+        done += await this.#guest.pwrite(this.#path, bytes.subarray(done, done + PIECE), at + done);
+      }
+    });
+    if (!stated) this.#position += bytes.length;
+    return bytes.length;
   }
 
-  /** Rejects with EBADF: the file was opened for reading. */
-  async truncate(): Promise<never> {
-    throw nodeError('EBADF', 'ftruncate', this.#path);
+  /** Write several buffers, one after the other. */
+  async writev(
+    buffers: readonly NodeJS.ArrayBufferView[],
+    position?: number | null,
+  ): Promise<{ bytesWritten: number; buffers: readonly NodeJS.ArrayBufferView[] }> {
+    const { bytesWritten } = await this.write(
+      Buffer.concat(buffers.map((buffer) => bytesOf(buffer))),
+      0,
+      null,
+      position ?? null,
+    );
+    return { bytesWritten, buffers };
+  }
+
+  /** Write from where the last write ended; the file is not cut before, as node:fs does not cut it. */
+  async writeFile(
+    data: FileData,
+    options?: BufferEncoding | null | { encoding?: BufferEncoding | null },
+  ): Promise<void> {
+    this.#check('write', 'write');
+    for await (const piece of piecesOf(data, encodingOf(options))) await this.#write(piece, null);
+  }
+
+  /** As {@link writeFile}. */
+  appendFile(
+    data: FileData,
+    options?: BufferEncoding | null | { encoding?: BufferEncoding | null },
+  ): Promise<void> {
+    return this.writeFile(data, options);
+  }
+
+  async truncate(length = 0): Promise<void> {
+    this.#check('ftruncate', 'write');
+    await asNode('ftruncate', this.#path, () => this.#guest.truncateSize(this.#path, Math.max(0, length)));
+  }
+
+  async chmod(mode: number | string): Promise<void> {
+    this.#check('fchmod');
+    await asNode('fchmod', this.#path, () => this.#guest.chmod(modeOf(mode), this.#path));
+  }
+
+  async chown(uid: number, gid: number): Promise<void> {
+    this.#check('fchown');
+    await asNode('fchown', this.#path, () => this.#guest.chown(uid, gid, this.#path));
+  }
+
+  async utimes(atime: number | string | Date, mtime: number | string | Date): Promise<void> {
+    this.#check('futime');
+    const [a, m] = [timeOf(atime), timeOf(mtime)];
+    await asNode('futime', this.#path, () => this.#guest.utimens(this.#path, a[0], a[1], m[0], m[1]));
+  }
+
+  /** A stream into the file. */
+  createWriteStream(options: WriteStreamOptions = {}): Writable {
+    this.#check('write', 'write');
+    const { start, encoding = 'utf8', highWaterMark = 64 * 1024, autoClose = true } = options;
+    let position = start ?? null;
+    return new Writable({
+      highWaterMark,
+      defaultEncoding: encoding,
+      write: (chunk: Buffer, _encoding, callback) => {
+        this.#write(chunk, position).then((written) => {
+          if (position !== null) position += written;
+          callback();
+        }, callback);
+      },
+      destroy: (error, callback) => {
+        if (autoClose) void this.close().then(() => callback(error));
+        else callback(error);
+      },
+    });
   }
 
   async close(): Promise<void> {
