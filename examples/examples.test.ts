@@ -13,13 +13,14 @@ function run(script: string, ...args: string[]): string {
 }
 
 describe('examples', { skip: built ? false : 'dist/ is not built: npm run build' }, () => {
-  test('the demo looks inside the tiny guest', () => {
+  test('the demo makes a guest and looks inside it', () => {
     const output = run('demo.mjs');
+    assert.match(output, /^made +guest\.qcow2 in \d+ ms/m);
     assert.match(output, /system +debian 12\.11 \(x86_64\)/);
-    assert.match(output, /tiny-guest/);
-    assert.match(output, /\/dev\/tiny\/root +on \//);
+    assert.match(output, /demo-guest/);
+    assert.match(output, /\/dev\/demo\/root +on \//);
     assert.match(output, /openssh-server/);
-    assert.match(output, /this file came out of a logical volume in a qcow2 image/);
+    assert.match(output, /this file was written into a logical volume in a qcow2 image/);
   });
 
   test('packages are listed', () => {

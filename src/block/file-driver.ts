@@ -3,7 +3,7 @@ import { GuestfsError } from '../errors/index.ts';
 import type { BlockDevice, Extent } from './device.ts';
 import { hostError } from './file-error.ts';
 import { fileExtents } from './file-extents.ts';
-import { punchHole, zeroRange, type ZeroSupport } from './file-zero.ts';
+import { punchHole, reserveRange, zeroRange, type ZeroSupport } from './file-zero.ts';
 
 /** What a descriptor is, as it was found when it was opened. */
 export interface FileFacts {
@@ -94,6 +94,16 @@ export class FileDriver implements BlockDevice {
   /** Give the host the space of a range whose bytes matter to nobody, if it takes it without being written to. */
   release(offset: number, length: number): void {
     punchHole(this.#fd, offset, length, this.#support);
+  }
+
+  /** Have the host set aside space for a range that reads as zeroes: by a reservation, or by writing zeroes. */
+  reserve(offset: number, length: number, write: boolean): void {
+    try {
+      reserveRange(this.#fd, offset, length, write);
+    } catch (error) {
+      throw this.#failed(error, 'set space aside in', offset);
+    }
+    this.size = Math.max(this.size, offset + length);
   }
 
   extents(offset: number, length: number): Iterable<Extent> {

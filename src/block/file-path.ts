@@ -1,6 +1,15 @@
-import { realpathSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import { hostError } from './file.ts';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { hostError } from './file-error.ts';
 
 /** The host path of a name that stands in the file `from`: relative names start in that file's folder. */
 export function besideFile(from: string, name: string): string {
@@ -34,5 +43,53 @@ export function fileIdentity(path: string): string {
     return `${stat.dev}:${stat.ino}`;
   } catch (error) {
     throw hostError(error, `cannot find ${path}`, path);
+  }
+}
+
+/** Whether a host path names something. */
+export function fileExists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Remove a host file, if it is there. */
+export function removeFile(path: string): void {
+  rmSync(path, { force: true });
+}
+
+/** A name beside `path` that nobody uses: for a file that is to take its place. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.part`);
+}
+
+/**
+ * Put a finished file in the place of another, whose permissions it takes over; the name refers to the old or to the
+ * new one at any time, and durably to the new one on return. Links are followed. Throws as rename(2) fails.
+ */
+export function replaceFile(from: string, path: string): void {
+  try {
+    const target = fileExists(path) ? realpathSync(path) : path;
+    const old = statSync(target, { throwIfNoEntry: false });
+    if (old !== undefined) chmodSync(from, old.mode & 0o7777);
+    renameSync(from, target);
+    syncFolder(dirname(target));
+  } catch (error) {
+    throw hostError(error, `cannot put ${from} in the place of ${path}`, path);
+  }
+}
+
+/** Names are durable once their folder is; where folders cannot be opened (Windows) the system sees to it. */
+function syncFolder(folder: string): void {
+  let fd: number;
+  try {
+    fd = openSync(folder, 'r');
+  } catch {
+    return;
+  }
+  try {
+    fsyncSync(fd);
+  } catch {
+    // Some filesystems do not sync folders.
+  } finally {
+    closeSync(fd);
   }
 }

@@ -57,6 +57,15 @@ export function zeroRange(
   writeZeroes(fd, offset, length, at);
 }
 
+/** Set space aside for a range that holds zeroes: by fallocate(2), or where that is not there or not asked for by writing. */
+export function reserveRange(fd: number, offset: number, length: number, write: boolean): void {
+  if (length === 0) return;
+  if (!write && nativeCalls()?.fallocate(fd, 0, offset, length) === 0) return;
+  for (let done = 0; done < length; done += PIECE) {
+    writeAll(fd, ZEROES.subarray(0, Math.min(PIECE, length - done)), offset + done);
+  }
+}
+
 function writeZeroes(fd: number, offset: number, length: number, at: (position: number) => void): void {
   const found = new Uint8Array(Math.min(PIECE, length));
   for (let done = 0; done < length;) {

@@ -1,3 +1,4 @@
+import { createImage, type CreateOptions } from '../../images/create.ts';
 import { diskFormat, diskHasBackingFile, diskVirtualSize } from '../../images/info.ts';
 
 /** Actions on image files of the host: they need no drive and no launch. */
@@ -5,4 +6,9 @@ export const hostActions: Readonly<Record<string, (...args: readonly unknown[]) 
   disk_format: (filename) => diskFormat(filename as string),
   disk_virtual_size: (filename) => diskVirtualSize(filename as string),
   disk_has_backing_file: (filename) => diskHasBackingFile(filename as string),
+  disk_create: (filename, format, size, options) =>
+    createImage(filename as string, size as number, {
+      ...(options as Partial<CreateOptions> | undefined),
+      format: format as CreateOptions['format'],
+    }),
 };

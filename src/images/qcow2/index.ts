@@ -7,6 +7,8 @@ import { QcowWriter, type WriterParts } from './writer/writer.ts';
 import { findSnapshot, readSnapshots, type QcowSnapshot } from './snapshots.ts';
 
 export { hasQcow2Magic, readHeader, refuseEncryption, type QcowImageHeader } from './header.ts';
+export { checkPlan, writeEmptyQcow2, type Qcow2Plan } from './writer/create.ts';
+export { preallocateMetadata } from './writer/preallocate.ts';
 export type { QcowWriter } from './writer/writer.ts';
 export { readSnapshots, type QcowSnapshot } from './snapshots.ts';
 

@@ -30,6 +30,11 @@ export function leadingBlocks(geometry: Geometry, group: number): number {
   return blocks;
 }
 
+function asBitmap(entry: BlockEntry): BlockEntry {
+  entry.role = 'bitmap';
+  return entry;
+}
+
 /** The bitmaps of the groups: made where they were never written, their checksums verified at the first look. */
 export class Bitmaps {
   readonly #store: BlockStore;
@@ -73,10 +78,10 @@ export class Bitmaps {
     this.#stale.block.add(group);
     if ((descriptor.flags & BG_BLOCK_UNINIT) === 0) {
       this.#verifiedEntry('block', group, place);
-      return this.#store.change(place);
+      return asBitmap(this.#store.change(place));
     }
     const initial = this.#initialBlocks(group);
-    const entry = this.#store.create(place);
+    const entry = asBitmap(this.#store.create(place));
     entry.bytes.set(initial);
     this.#verified.block[group] = 1;
     const changed = this.#groups.change(group);
@@ -100,9 +105,9 @@ export class Bitmaps {
     this.#stale.inode.add(group);
     if ((descriptor.flags & BG_INODE_UNINIT) === 0) {
       this.#verifiedEntry('inode', group, place);
-      return this.#store.change(place);
+      return asBitmap(this.#store.change(place));
     }
-    const entry = this.#store.create(place);
+    const entry = asBitmap(this.#store.create(place));
     entry.bytes.set(this.#initialInodes());
     this.#verified.inode[group] = 1;
     const changed = this.#groups.change(group);

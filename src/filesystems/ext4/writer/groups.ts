@@ -81,6 +81,7 @@ export class GroupDescriptors {
   change(number: number): this {
     this.aim(number);
     this.#entry = this.#store.change(this.#entry!.number);
+    this.#entry.role = 'descriptors';
     return this;
   }
 

@@ -147,6 +147,7 @@ export class LiveInodeStore implements InodeStore, LiveInodes, SpaceAccounts, Op
   /** As {@link change}, for an inode whose contents are about to be replaced: they may be anything. */
   #changeRaw(number: number): InodeView {
     const entry = this.#store.change(this.#blockOf(number));
+    entry.role = 'inodes';
     const view = this.#view;
     view.number = number;
     view.bytes = entry.bytes;
@@ -418,7 +419,7 @@ export class LiveInodeStore implements InodeStore, LiveInodes, SpaceAccounts, Op
         descriptor.seal();
         // A table that was never written may hold anything; what follows its used part counts as never used.
         for (let block = zeroed ? last : first; block <= last; block++) {
-          if (block >= first) this.#store.create(inodeTable + block);
+          if (block >= first) this.#store.create(inodeTable + block).role = 'inodes';
         }
         this.#superBlock.countInodes(-1);
         return;

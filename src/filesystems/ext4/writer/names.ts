@@ -162,7 +162,7 @@ export class NameWriter {
       directories.insert(directory, name, number, entryType(mode));
       this.#stamp(directory);
       return number;
-    });
+    }, 'added');
   }
 
   /** A short target lies in the inode, a longer one in a block. */
@@ -209,7 +209,7 @@ export class NameWriter {
       this.#stampChange(inode);
       directories.insert(directory, name, number, entryType(mode));
       this.#stamp(directory);
-    });
+    }, 'added');
   }
 
   unlink(directory: number, name: string): void {
@@ -219,7 +219,7 @@ export class NameWriter {
       this.#session.directories.remove(directory, name);
       this.#stamp(directory);
       return this.#unlinked(number);
-    });
+    }, 'removed');
     if (rest !== 0) this.#removal.proceed(rest);
   }
 
@@ -242,7 +242,7 @@ export class NameWriter {
       this.#removeSubdirectory(directory);
       this.#stamp(directory);
       return this.#unlinkedDirectory(number);
-    });
+    }, 'removed');
     if (rest !== 0) this.#removal.proceed(rest);
   }
 
@@ -260,6 +260,7 @@ export class NameWriter {
   }
 
   rename(fromDirectory: number, fromName: string, toDirectory: number, toName: string): void {
+    if (!this.#session.atomic && this.#renameInSteps(fromDirectory, fromName, toDirectory, toName)) return;
     const rest = this.#session.run(() => {
       const { core, directories } = this.#session;
       const number = this.#find(fromDirectory, fromName);
@@ -301,6 +302,48 @@ export class NameWriter {
       return moving ? this.#unlinkedDirectory(replaced) : this.#unlinked(replaced);
     });
     if (rest !== 0) this.#removal.proceed(rest);
+  }
+
+  /**
+   * A rename where a cut may leave a part of what was done: the new name first, then `..`, then the old name goes. False
+   * where both names are of one file, which is another spelling at most.
+   */
+  #renameInSteps(fromDirectory: number, fromName: string, toDirectory: number, toName: string): boolean {
+    const { core, directories } = this.#session;
+    const number = this.#find(fromDirectory, fromName);
+    const replaced = directories.lookup(toDirectory, toName);
+    if (replaced === number) return false;
+    const mode = modeOf(core.inodes.read(number));
+    const moving = isDirectory(core.inodes.read(number));
+    const moved = moving && fromDirectory !== toDirectory;
+    this.#session.run(() => {
+      this.#assertMayRemove(fromDirectory, fromName, number);
+      this.#assertMayAdd(toDirectory);
+      this.#assertSameProject(toDirectory, number);
+      if (replaced !== 0) {
+        this.#assertMayRemove(toDirectory, toName, replaced);
+        if (moving) this.#assertEmpty(replaced, toName);
+        directories.replace(toDirectory, toName, number, entryType(mode));
+      } else directories.insert(toDirectory, toName, number, entryType(mode));
+      if (moved) this.#addSubdirectory(toDirectory);
+      this.#stamp(toDirectory);
+      this.#stampChange(core.inodes.change(number));
+    }, 'added');
+    this.#session.commit();
+    if (moved) {
+      this.#session.run(() => directories.setParent(number, toDirectory), 'added');
+      this.#session.commit();
+    }
+    const rest = this.#session.run(() => {
+      directories.remove(fromDirectory, fromName);
+      if (moved) this.#removeSubdirectory(fromDirectory);
+      if (moving && replaced !== 0) this.#removeSubdirectory(toDirectory);
+      this.#stamp(fromDirectory);
+      if (replaced === 0) return 0;
+      return moving ? this.#unlinkedDirectory(replaced) : this.#unlinked(replaced);
+    }, 'removed');
+    if (rest !== 0) this.#removal.proceed(rest);
+    return true;
   }
 
   /** A directory that gives its project to what is in it takes nothing of another project. */

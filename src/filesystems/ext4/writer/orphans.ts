@@ -13,6 +13,8 @@ export class OrphanList implements OperationPart {
   /** Newest first, as on disk. */
   #numbers: number[] = [];
   #settled: number[] = [];
+  /** False where nothing is put into the list: without a journal it could name what is no longer to be freed. */
+  active = true;
 
   constructor(core: WriterCore) {
     this.#core = core;
@@ -24,7 +26,7 @@ export class OrphanList implements OperationPart {
   }
 
   add(number: number): void {
-    if (this.has(number)) return;
+    if (!this.active || this.has(number)) return;
     const view = this.#core.superBlock.change();
     const inode = this.#core.inodes.change(number);
     inode.view.setUint32(inode.base + Inode.i_dtime, view.s_last_orphan, true);

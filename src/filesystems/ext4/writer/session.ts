@@ -1,7 +1,7 @@
 import type { BlockDevice } from '../../../block/device.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { createAttributeWriter } from './attributes/index.ts';
-import type { Committer } from './commit/contract.ts';
+import type { Committer, NameChange } from './commit/contract.ts';
 import type { AttributeWriter, DirectoryWriter } from './contract.ts';
 import { WriterCore } from './core.ts';
 import { createDirectoryWriter } from './directories/index.ts';
@@ -20,6 +20,8 @@ export class WriterSession {
   readonly #committer: Committer;
   readonly #changed: () => void;
   #failure: unknown;
+  /** What the running transaction does to names. */
+  #names: NameChange | undefined;
 
   /** `changed` is called after each operation. */
   constructor(
@@ -37,7 +39,8 @@ export class WriterSession {
     this.attributes = createAttributeWriter(this.core);
     this.orphans = new OrphanList(this.core);
     this.core.store.join(this.orphans);
-    this.core.inodes.reuseAtOnce = this.#committer.reusesInodes;
+    this.core.inodes.reuseAtOnce = this.#committer.atomic;
+    this.orphans.active = this.#committer.atomic;
   }
 
   /** The device, noting what failed. A host without space is no damage: what was to be written can be given up. */
@@ -64,6 +67,11 @@ export class WriterSession {
     };
   }
 
+  /** See {@link Committer.atomic}. */
+  get atomic(): boolean {
+    return this.#committer.atomic;
+  }
+
   /** Mark the filesystem as being written. */
   begin(): void {
     this.#guarded(() => this.#committer.begin(this.core));
@@ -82,12 +90,14 @@ export class WriterSession {
 
   /**
    * Do something as one operation: all of it, or nothing. Where space runs out although freed blocks wait for a commit,
-   * that commit is made and the operation tried again.
+   * that commit is made and the operation tried again. `names` says whether names come or go.
    */
-  run<T>(action: () => T): T {
+  run<T>(action: () => T, names?: NameChange): T {
     if (this.core.store.running) return action();
     this.assertUsable();
-    if (this.core.store.dirtyCount > this.#committer.capacity) this.commit();
+    const mixed = names !== undefined && this.#names !== undefined && names !== this.#names;
+    if (this.core.store.dirtyCount > this.#committer.capacity || (mixed && !this.atomic)) this.commit();
+    if (names !== undefined) this.#names = names;
     let result: T;
     try {
       result = this.core.store.operation(action);
@@ -104,14 +114,15 @@ export class WriterSession {
       }
     }
     this.#changed();
-    if (this.core.store.dirtyCount > this.#committer.capacity || this.#committer.eager) this.commit();
+    if (this.core.store.dirtyCount > this.#committer.capacity) this.commit();
     return result;
   }
 
   /** Make everything so far durable. */
   commit(): void {
     this.assertUsable();
-    this.#guarded(() => this.#committer.commit(this.core));
+    this.#guarded(() => this.#committer.commit(this.core, this.#names));
+    this.#names = undefined;
     this.#changed();
   }
 

@@ -66,7 +66,8 @@ function beginSession(
     return new JournalCommitter(watched, file, geometry.blockSize, sequence ?? file.geometry.sequence);
   };
   const live = { ...geometry };
-  const session = new WriterSession(device, live, makeCommitter, changed, options);
+  const keepsBases = (geometry.compat & COMPAT_HAS_JOURNAL) === 0;
+  const session = new WriterSession(device, live, makeCommitter, changed, { ...options, keepsBases });
   session.begin();
   const { store, inodes } = session.core;
   attach({

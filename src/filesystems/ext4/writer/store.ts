@@ -10,6 +10,9 @@ const CLEAN_BYTES = 16 * 1024 * 1024;
 /** Blocks that one device read of inode tables takes at most. */
 const READ_AHEAD_BYTES = 64 * 1024;
 
+/** What a block holds, as far as it matters for the order of writes; the rest is contents of directories and such. */
+export type BlockRole = 'bitmap' | 'descriptors' | 'inodes' | 'superblock' | 'map' | 'attributes' | 'quota';
+
 /** A metadata block in memory, unchanged or changed since the last commit. */
 export class BlockEntry implements CachedBlock, StoredBlock {
   number: number;
@@ -26,6 +29,9 @@ export class BlockEntry implements CachedBlock, StoredBlock {
   /** The contents before the running operation; undefined where that has not changed them. */
   undo: Uint8Array | undefined;
   undoDirty = false;
+  role: BlockRole | undefined;
+  /** What the device has, where the store keeps that and the block is not fresh. */
+  base: Uint8Array | undefined;
   /** True if the running operation made it: there is nothing to go back to. */
   made = false;
 
@@ -48,6 +54,8 @@ export interface OperationPart {
 
 /** What {@link BlockStore} is made with. */
 export interface StoreOptions {
+  /** True to keep what the device has of each changed block. */
+  keepsBases?: boolean;
   /** The time that operations are stamped with. */
   clock?: () => Timestamp;
 }
@@ -65,6 +73,7 @@ export class BlockStore implements MetadataStore, LiveBlocks {
   readonly #clean = new Map<number, BlockEntry>();
   readonly #dirty = new Map<number, BlockEntry>();
   readonly #cleanCapacity: number;
+  readonly #keepsBases: boolean;
   readonly #parts: OperationPart[] = [];
   readonly #pool: Uint8Array[] = [];
   #last: BlockEntry | undefined;
@@ -84,6 +93,7 @@ export class BlockStore implements MetadataStore, LiveBlocks {
     this.#device = device;
     this.geometry = geometry;
     this.#clock = options.clock ?? systemClock;
+    this.#keepsBases = options.keepsBases ?? false;
     this.#cleanCapacity = Math.max(64, Math.floor(CLEAN_BYTES / geometry.blockSize));
   }
 
@@ -150,6 +160,7 @@ export class BlockStore implements MetadataStore, LiveBlocks {
     }
     entry.verifiedFor = -1;
     if (!entry.dirty) {
+      if (this.#keepsBases) entry.base = entry.bytes.slice();
       entry.dirty = true;
       this.#clean.delete(number);
       this.#dirty.set(number, entry);
@@ -254,6 +265,7 @@ export class BlockStore implements MetadataStore, LiveBlocks {
     for (const entry of this.#dirty.values()) {
       entry.dirty = false;
       entry.fresh = false;
+      entry.base = undefined;
       this.#clean.set(entry.number, entry);
     }
     this.#dirty.clear();

@@ -117,7 +117,10 @@ export class LiveSuperBlock implements OperationPart {
   /** To be changed in place; the checksum is set at the end of the operation. */
   change(): SuperBlockView {
     this.#changed = true;
-    return SuperBlock.view(this.#store.change(this.#block).bytes, this.#base);
+    const entry = this.#store.change(this.#block);
+    // Where the first descriptors share the block, it is still the superblock's.
+    entry.role = 'superblock';
+    return SuperBlock.view(entry.bytes, this.#base);
   }
 
   /** Set a feature bit if it is not set: one that older drivers need to know of what is about to be done. */

@@ -59,16 +59,15 @@ export class ClusterAllocator {
     return piece !== undefined && ((piece[bit >>> 5]! >>> (bit & 31)) & 1) !== 0;
   }
 
-  /** Free a chain that nothing durable refers to. Returns how many clusters it had. */
-  release(first: number): number {
-    let count = 0;
-    for (let cluster = first; cluster !== END; count++) {
-      const next = this.#table.next(cluster);
-      this.#table.set(cluster, FREE);
+  /** Free a chain that nothing durable refers to. Ends where it joins one that is free already, as damaged ones may. */
+  release(first: number): void {
+    const table = this.#table;
+    for (let cluster = first; cluster !== END && table.value(cluster) !== FREE;) {
+      const next = table.next(cluster);
+      table.set(cluster, FREE);
+      this.free++;
       cluster = next;
     }
-    this.free += count;
-    return count;
   }
 
   /** What was allocated is referred to from now on. */

@@ -53,13 +53,15 @@ export class DirectoryChanges {
     return inode;
   }
 
-  unlink(directory: number, name: string): void {
+  /** Returns the inode that is no more. */
+  unlink(directory: number, name: string): number {
     const inode = this.#find(directory, name);
     const { isDirectory, first } = this.#volume.file(inode);
     if (isDirectory) throw new GuestfsError('EISDIR', `${name} is a directory`);
     if (first !== 0) this.#transaction.free(first, 'file');
     this.#remove(directory, inode, false);
     this.#content.touch(directory);
+    return inode;
   }
 
   rmdir(directory: number, name: string): void {

@@ -51,7 +51,8 @@ export class FatWriter implements FileSystemWriter {
   }
 
   unlink(directory: number, name: string): void {
-    this.#begin().directories.unlink(directory, name);
+    const gone = this.#begin().directories.unlink(directory, name);
+    for (const replacement of this.#replacements) if (replacement.inode === gone) replacement.inode = 0;
   }
 
   rmdir(directory: number, name: string): void {
@@ -60,7 +61,11 @@ export class FatWriter implements FileSystemWriter {
 
   rename(fromDirectory: number, fromName: string, toDirectory: number, toName: string): void {
     const { from, to } = this.#begin().directories.rename(fromDirectory, fromName, toDirectory, toName);
-    for (const replacement of this.#replacements) if (replacement.inode === from) replacement.inode = to;
+    if (from === to) return;
+    for (const replacement of this.#replacements) {
+      if (replacement.inode === from) replacement.inode = to;
+      else if (replacement.inode === to) replacement.inode = 0;
+    }
   }
 
   write(inode: number, offset: number, from: Uint8Array): void {

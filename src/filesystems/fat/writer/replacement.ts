@@ -7,7 +7,7 @@ import type { Transaction } from './transaction.ts';
 
 /** New content of a file in a chain of its own, which takes the old one's place by one change of the file's entry. */
 export class FatReplacement implements Replacement {
-  /** Inode of the file; it changes when the file is renamed. */
+  /** Inode of the file; it changes when the file is renamed, and is 0 when it was removed. */
   inode: number;
   readonly #volume: FatVolume;
   readonly #transaction: Transaction;
@@ -45,6 +45,8 @@ export class FatReplacement implements Replacement {
   }
 
   finish(): void {
+    // What is written to a file without a name goes with it.
+    if (this.inode === 0) return this.abandon();
     this.#transaction.begin();
     this.#content.exchange(this.inode, this.#first, this.#size);
     this.#done(this);

@@ -35,6 +35,10 @@ export type LinkKind = 'file' | 'directory';
  * with a flush between any two of these that have something to write. A cut between them leaves clusters that nothing
  * refers to, a file whose chain is longer than it needs, or both names of what was renamed. The second table is
  * written with the first; where a cut leaves them different, the first is right, and so is the second.
+ *
+ * What a sector cannot hold as a whole is not covered: a name of more than 195 characters may lose its long form and
+ * leave parts of it, and on FAT12 a chain may end wrongly where it grows behind one of the two clusters in 1024 whose
+ * entries lie across sectors; new files get these only when no others are free.
  */
 export class Transaction {
   readonly allocator: ClusterAllocator;
@@ -248,7 +252,7 @@ export class Transaction {
     if (this.#device.unflushed) this.#device.flush();
   }
 
-  /** The boot sector says that the volume is mounted for writing, as Linux makes it say. */
+  /** The boot sector says that the volume is mounted for writing, as Linux makes it say, who leaves the table's bits alone. */
   #setMounted(mounted: boolean): void {
     const sector = new Uint8Array(SECTOR);
     this.#device.readAt(0, sector);

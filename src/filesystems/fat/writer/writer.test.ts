@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { memoryDevice } from '../../../block/memory.ts';
 import { GuestfsError } from '../../../errors/index.ts';
-import { random } from '../../../../test/support/fuzz.ts';
+import { fuzz, random } from '../../../../test/support/fuzz.ts';
 import { needsTool, temporaryFolder } from '../../../../test/support/tools.ts';
+import { checkFat } from '../check/index.ts';
 import { makeFat, openFat, type FatFileSystem, type MakeFatOptions } from '../index.ts';
 
 const FILE = { mode: 0o100644, uid: 0, gid: 0 };
@@ -215,3 +216,72 @@ describe('random operations on FAT', { skip: needsTool('fsck.fat') }, () => {
     });
   }
 });
+
+describe('damaged volumes that are written', () => {
+  test('end in a result or a GuestfsError', () => {
+    for (const [kibibytes, options] of [
+      [300, {}],
+      [2300, { sectorsPerCluster: 1 }],
+      [300, { fatBits: 32 }],
+    ] as const) {
+      const image = volume(kibibytes, options);
+      const sane = openFat(memoryDevice(image));
+      const writer = sane.openWriter();
+      for (let i = 0; i < 8; i++) {
+        const directory = writer.create(sane.root, `directory ${i}`, DIRECTORY);
+        for (let j = 0; j < 5; j++) {
+          writer.write(writer.create(directory, `file ${j}`, FILE), 0, Buffer.alloc(3000, 'x'));
+        }
+      }
+      sane.close();
+      const { fatOffset, dataOffset, rootOffset } = sane.geometry;
+      fuzz({
+        seed: 3,
+        rounds: 150,
+        image,
+        regions: [
+          [0, 96],
+          [fatOffset, fatOffset + 1024],
+          [rootOffset, rootOffset + 1024],
+          [dataOffset, dataOffset + 16_384],
+        ],
+        read: (bytes) => {
+          try {
+            const fs = openFat(memoryDevice(bytes));
+            const damaged = fs.openWriter();
+            for (let i = 0; i < 8; i++) {
+              const attempt = (act: () => void): void => {
+                try {
+                  act();
+                } catch (error) {
+                  if (!(error instanceof GuestfsError)) throw error;
+                }
+              };
+              const directory = fs.lookup(fs.root, `directory ${i}`);
+              if (directory === 0) continue;
+              attempt(() => writerSteps(fs, directory, i));
+              attempt(() => damaged.rename(fs.root, `directory ${i}`, fs.root, `moved ${i}`));
+              attempt(() => damaged.sync());
+            }
+            fs.close();
+          } finally {
+            checkFat(memoryDevice(bytes), { repair: true });
+          }
+        },
+      });
+    }
+  });
+});
+
+/** Some of everything in one directory. */
+function writerSteps(fs: FatFileSystem, directory: number, round: number): void {
+  const writer = fs.openWriter();
+  writer.unlink(directory, 'file 0');
+  writer.write(fs.lookup(directory, 'file 1'), 2500, Buffer.alloc(9000, 'y'));
+  writer.truncate(fs.lookup(directory, 'file 2'), 700);
+  writer.rename(directory, 'file 3', fs.root, `moved file ${round}`);
+  const replacement = writer.replace(fs.lookup(directory, 'file 4'));
+  replacement.write(Buffer.alloc(2000, 'z'));
+  replacement.finish();
+  for (let i = 0; i < 20; i++) writer.create(directory, `one more file ${i}`, FILE);
+}

@@ -47,8 +47,7 @@ export class JournalCommitter implements Committer {
     this.#sequence = sequence >>> 0;
   }
 
-  readonly eager = false;
-  readonly reusesInodes = true;
+  readonly atomic = true;
 
   get capacity(): number {
     return Math.min(Math.floor(this.#blocks / 3), Math.floor(TRANSACTION_BYTES / this.#blockSize));

@@ -195,7 +195,7 @@ export class ExtentMap implements FileMap {
   /** To be called before a node changes, and {@link #changed} after it. */
   #change(inode: number, node: Node): void {
     if (node.block === 0) this.#inodes.change(inode);
-    else this.#store.change(node.block);
+    else this.#store.change(node.block).role = 'map';
   }
 
   #changed(inode: number, node: Node): void {

@@ -69,7 +69,7 @@ export class IndirectMap implements FileMap {
 
   #set(inode: number, pointers: Pointers, index: number, block: number): void {
     if (pointers.block === 0) this.#inodes.change(inode);
-    else this.#store.change(pointers.block);
+    else this.#store.change(pointers.block).role = 'map';
     pointers.view.setUint32(pointers.base + index * 4, block, true);
   }
 

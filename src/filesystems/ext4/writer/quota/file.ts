@@ -43,7 +43,9 @@ export class QuotaFile {
     const place =
       offset < this.#size() ? this.#parts.files.map(this.#inode, Math.floor(offset / blockSize)) : 0;
     if (place === 0) throw this.#corrupt(`block ${number} is asked for, which the file has not`);
-    return { bytes: this.#parts.store.change(place).bytes, base: offset % blockSize };
+    const entry = this.#parts.store.change(place);
+    if ('role' in entry) entry.role = 'quota';
+    return { bytes: entry.bytes, base: offset % blockSize };
   }
 
   #read(number: number): { bytes: Uint8Array; view: DataView; base: number } {
