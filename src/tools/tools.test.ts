@@ -120,7 +120,7 @@ describe('the tools', { skip: needsTool('zstd', 'tar') }, () => {
     for (const name of toolNames) {
       assert.match(out(`help ${name}`), new RegExp(`^${name}: .*\\n\\nUsage:\\n  `));
       assert.match(out(`help ${name}`), new RegExp(`More: man ${name}\\n$`));
-      for (const line of out(`help ${name}`).split('\n')) assert.ok(line.length <= 100, line);
+      for (const line of out(`help ${name}`).split('\n')) assert.ok(line.length <= 120, line);
       assert.equal(out(`version ${name}`), `${name} ${apiVersion} (guestfs ${version})\n`);
     }
   });
@@ -138,7 +138,7 @@ describe('the tools', { skip: needsTool('zstd', 'tar') }, () => {
     fails('badBlocksize', /expected 512 or 4096/);
     fails('noSystem', /no operating system was found/);
     fails('xpath', /not supported/);
-    fails('tarUpload', /not supported yet/);
+    fails('tarUpload', /x\.tar: cannot open/);
     fails('tarNothing', /-x packs/);
     fails('copyOutNoTarget', /nowhere/);
     fails('tailMissing', /none of the files is there/);

@@ -2243,7 +2243,9 @@ export interface GuestfsMethods {
   /**
    * Copy a file or folder of the host into the guest.
    *
-   * Not part of this version: fails with ENOTSUP.
+   * Copies `localpath`, a file or folder of the host with everything below it, into the directory `remotedir` of
+   * the guest, which must exist, under its own name. Owners (by number), modes, times, links and device nodes
+   * are kept; sockets are left out. What is there already is replaced, folders are merged.
    *
    * `copy_in` of the API, since 1.29.24.
    *

@@ -62,7 +62,6 @@ const runs = {
   version: { argv: ['guestfish', '--version'] },
   usage: { argv: ['guestfish', '--nosuch'] },
   bothModes: { argv: ['guestfish', '--ro', '--rw', 'echo', 'x'] },
-  newDisk: { argv: ['guestfish', '-N', 'fs'] },
   domain: { argv: ['guestfish', '-d', 'guest', 'run'] },
   remoteDisk: { argv: ['guestfish', '-a', 'nbd://localhost', 'run'] },
   noRemote: { argv: ['guestfish', '--remote', 'echo', 'x'] },
@@ -210,7 +209,6 @@ describe('guestfish', { skip: missing }, () => {
     for (const [name, message] of [
       ['usage', /unknown option --nosuch\nTry 'guestfish --help'/],
       ['bothModes', /--ro and --rw exclude each other/],
-      ['newDisk', /not supported yet/],
       ['domain', /libvirt is not supported/],
       ['remoteDisk', /nbd are not supported/],
       ['noRemote', /GUESTFISH_PID is not set/],

@@ -74,21 +74,18 @@ export function checkConnections(state: CheckState): void {
 
 /** Compare link counts with the names that there are; what has none goes to lost+found. */
 export function checkLinks(state: CheckState): void {
+  // First of all, because a lost+found that is made counts in the root.
+  for (const number of countedInodes(state)) {
+    if (state.names[number] !== 0 || state.isDirectory.has(number)) continue;
+    state.found('unattached-inode', `inode ${number} has ${state.links[number]} links and no name`, () =>
+      reconnect(state, number),
+    );
+  }
   const { volume } = state;
-  const { inodesCount, firstInode } = volume.geometry;
-  for (let number = ROOT_INODE; number <= inodesCount; number++) {
-    if (number > ROOT_INODE && number < firstInode) continue;
+  for (const number of countedInodes(state)) {
     const links = state.links[number]!;
-    if (links === 0 || state.system.has(number)) continue;
-    let names = state.names[number]!;
-    if (state.attributeInodes.has(number)) continue;
-    if (names === 0 && !state.isDirectory.has(number)) {
-      state.found('unattached-inode', `inode ${number} has ${links} links and no name`, () =>
-        reconnect(state, number),
-      );
-      names = state.names[number]!;
-      if (names === 0) continue;
-    }
+    const names = state.names[number]!;
+    if (names === 0 && !state.isDirectory.has(number)) continue;
     // Directories with very many others in them count 1.
     const right = state.isDirectory.has(number) && names >= 65000 ? 1 : names;
     if (links === right) continue;
@@ -97,6 +94,16 @@ export function checkLinks(state: CheckState): void {
       inode.view.setUint16(inode.base + Inode.i_links_count, right, true);
       volume.sealInode(inode);
     });
+  }
+}
+
+/** Inodes in use whose names are counted. */
+function* countedInodes(state: CheckState): Generator<number> {
+  const { inodesCount, firstInode } = state.volume.geometry;
+  for (let number = ROOT_INODE; number <= inodesCount; number++) {
+    if (number > ROOT_INODE && number < firstInode) continue;
+    if (state.links[number] === 0 || state.system.has(number) || state.attributeInodes.has(number)) continue;
+    yield number;
   }
 }
 
@@ -173,6 +180,8 @@ function makeLostAndFound(state: CheckState): number {
   state.dotDots.set(number, ROOT_INODE);
   addEntry(state, ROOT_INODE, LOST, number);
   state.addName(number);
+  // Its `..` is a name of the root.
+  state.addName(ROOT_INODE);
   state.parents.set(number, ROOT_INODE);
   return number;
 }

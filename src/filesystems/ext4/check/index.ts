@@ -199,7 +199,9 @@ function finish(state: CheckState, fromCopy: boolean): void {
   const { volume } = state;
   const view = volume.superBlock;
   view.s_block_group_nr = 0;
-  const committer = new Committer(volume, { loose: true, direct: fromCopy });
+  // A descriptor that is wrong on disk does not lead to the journal.
+  const direct = fromCopy || state.problems.some(({ code }) => code === 'group-checksum');
+  const committer = new Committer(volume, { loose: true, direct });
   const seconds = Math.floor(Date.now() / 1000);
   view.s_lastcheck = seconds % 0x100000000;
   view.s_lastcheck_hi = Math.floor(seconds / 0x100000000);

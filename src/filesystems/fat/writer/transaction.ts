@@ -7,6 +7,7 @@ import {
   FSI_STRUCTURE_SIGNATURE,
   InformationSector,
 } from '../layout.ts';
+import { FIRST_CLUSTER } from '../geometry.ts';
 import { SECTOR } from '../sectors.ts';
 import { END } from '../table.ts';
 import type { FatVolume } from '../volume.ts';
@@ -145,6 +146,12 @@ export class Transaction {
   /** Throws CorruptError where a chain cannot be followed to its end, before anything of it is changed. */
   countChain(first: number): number {
     const { table, geometry } = this.#volume;
+    if (first < FIRST_CLUSTER || first >= geometry.clusterCount + FIRST_CLUSTER) {
+      throw new CorruptError(
+        'FAT directory',
+        `an entry begins at cluster ${first}, expected ${FIRST_CLUSTER} to ${geometry.clusterCount + 1}`,
+      );
+    }
     let count = 0;
     for (let cluster = first; cluster !== END; cluster = table.next(cluster)) {
       if (++count > geometry.clusterCount) {

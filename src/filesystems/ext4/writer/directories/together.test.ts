@@ -230,7 +230,10 @@ function mountedAttributes(root: string): Map<string, string[]> {
       .map((part) => {
         const [, ...lines] = part.split('\n').filter((line) => line !== '');
         const file = /^# file: (.*)$/m.exec(part)![1]!;
-        return [file, lines.map((line) => line.replace('=0x', '=').replace(/^([^=]*)$/, '$1=')).toSorted()];
+        return [
+          unescape(file),
+          lines.map((line) => line.replace('=0x', '=').replace(/^([^=]*)$/, '$1=')).toSorted(),
+        ];
       }),
   );
 }
@@ -240,15 +243,17 @@ function expectedAttributes(folder: Folder, path: string, into: Map<string, stri
     const at = path === '' ? name : `${path}/${name}`;
     if (isFolder(entry)) expectedAttributes(entry, at, into);
     else if (entry.attributes.size > 0)
-      into.set(escape(at), [...entry.attributes].map(([a, v]) => `${a}=${v}`).toSorted());
+      into.set(at, [...entry.attributes].map(([a, v]) => `${a}=${v}`).toSorted());
   }
 }
 
-/** Paths as getfattr(1) prints them. */
-function escape(path: string): string {
-  return [...Buffer.from(path)]
-    .map((byte) => (byte < 0x80 ? String.fromCharCode(byte) : `\\${byte.toString(8)}`))
-    .join('');
+/** A path as getfattr(1) prints it: some versions write bytes beyond ASCII in octal. */
+function unescape(path: string): string {
+  const bytes = Buffer.from(path).toString('latin1');
+  const plain = bytes.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+  return Buffer.from(plain, 'latin1').toString();
 }
 
 describe('random changes through the whole writer', { skip }, () => {
