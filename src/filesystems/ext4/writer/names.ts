@@ -327,7 +327,10 @@ export class NameWriter {
       } else directories.insert(toDirectory, toName, number, entryType(mode));
       if (moved) this.#addSubdirectory(toDirectory);
       this.#stamp(toDirectory);
-      this.#stampChange(core.inodes.change(number));
+      const inode = core.inodes.change(number);
+      // Both names count while both are there.
+      if (!moving) setLinksOf(inode, linksOf(inode) + 1);
+      this.#stampChange(inode);
     }, 'added');
     this.#session.commit();
     if (moved) {
@@ -336,6 +339,10 @@ export class NameWriter {
     }
     const rest = this.#session.run(() => {
       directories.remove(fromDirectory, fromName);
+      if (!moving) {
+        const inode = core.inodes.change(number);
+        setLinksOf(inode, linksOf(inode) - 1);
+      }
       if (moved) this.#removeSubdirectory(fromDirectory);
       if (moving && replaced !== 0) this.#removeSubdirectory(toDirectory);
       this.#stamp(fromDirectory);
