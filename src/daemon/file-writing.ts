@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../bytes/clock.ts';
 import { randomBytes } from '../crypto/random.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import type { NewFile, Replacement, Timestamp } from '../filesystems/writer.ts';
@@ -133,7 +134,7 @@ export function dropPrivileges(context: ActionContext, file: FileRef): void {
 
 /** The present time, as a file's. */
 export function now(): Timestamp {
-  const milliseconds = Date.now();
+  const milliseconds = clockMilliseconds();
   return { seconds: Math.floor(milliseconds / 1000), nanoseconds: (milliseconds % 1000) * 1_000_000 };
 }
 

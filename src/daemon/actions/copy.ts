@@ -153,7 +153,8 @@ function mv(context: ActionContext, src: string, dest: string): void {
 }
 
 /** Options of copy_attributes. */
-interface AttributeOptions {
+/** Which attributes are copied. */
+export interface AttributeOptions {
   all?: boolean;
   mode?: boolean;
   xattributes?: boolean;

@@ -242,7 +242,8 @@ function fallocate(context: ActionContext, path: string, length: number): void {
   });
 }
 
-interface TrimOptions {
+/** Which part of a filesystem is trimmed, in bytes. */
+export interface TrimOptions {
   offset?: number;
   length?: number;
   minimumfreeextent?: number;

@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import type { BlockDevice } from '../../../block/device.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { INCOMPAT_RECOVER } from '../features.ts';
@@ -132,7 +133,7 @@ export class Committer {
     blocks.change(place).bytes.set(superBytes, SUPERBLOCK_OFFSET % blockSize);
     const changed = [...blocks.changed.values()].sort((a, b) => a.number - b.number);
     this.#sequence = (this.#sequence + 1) >>> 0;
-    const seconds = Math.floor(Date.now() / 1000);
+    const seconds = Math.floor(clockMilliseconds() / 1000);
     let next = file.journal.first;
     this.#writeRuns(
       map(transactionBlocks(file, blockSize, this.#sequence, changed, seconds), (bytes) => ({

@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { INCOMPAT_EXTENTS, INCOMPAT_FILETYPE } from '../features.ts';
 import {
@@ -145,7 +146,7 @@ function makeLostAndFound(state: CheckState): number {
   const { geometry } = volume;
   const number = freeInodeNumber(state);
   const block = freeBlock(state);
-  const seconds = Math.floor(Date.now() / 1000) % 0x100000000;
+  const seconds = Math.floor(clockMilliseconds() / 1000) % 0x100000000;
   const inode = volume.changeInode(number);
   const { base, view, bytes } = inode;
   bytes.fill(0, base, base + geometry.inodeSize);

@@ -1,6 +1,7 @@
 /**
  * Checks ext2, ext3 and ext4 and repairs what a crash or an interrupted tool can leave, as e2fsck(8) does.
  */
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import type { BlockDevice } from '../../../block/device.ts';
 import { overlayDevice } from '../../../block/overlay.ts';
 import { CorruptError, GuestfsError, UnsupportedError } from '../../../errors/index.ts';
@@ -202,7 +203,7 @@ function finish(state: CheckState, fromCopy: boolean): void {
   // A descriptor that is wrong on disk does not lead to the journal.
   const direct = fromCopy || state.problems.some(({ code }) => code === 'group-checksum');
   const committer = new Committer(volume, { loose: true, direct });
-  const seconds = Math.floor(Date.now() / 1000);
+  const seconds = Math.floor(clockMilliseconds() / 1000);
   view.s_lastcheck = seconds % 0x100000000;
   view.s_lastcheck_hi = Math.floor(seconds / 0x100000000);
   view.s_mnt_count = 0;

@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import { CorruptError } from '../../../errors/index.ts';
 import { groupFirstBlock } from '../groups.ts';
 import { COMPAT_ORPHAN_FILE, INCOMPAT_64BIT, INCOMPAT_MMP, RO_COMPAT_HUGE_FILE } from '../features.ts';
@@ -137,7 +138,11 @@ function checkInode(state: CheckState, inode: TableInode): void {
     if (view.getUint32(base + Inode.i_dtime, true) === 0) {
       state.found('deleted-dtime', `inode ${number} is deleted and has no deletion time`, () =>
         fixInode(volume, number, (fix) =>
-          fix.view.setUint32(fix.base + Inode.i_dtime, Math.floor(Date.now() / 1000) % 0x100000000, true),
+          fix.view.setUint32(
+            fix.base + Inode.i_dtime,
+            Math.floor(clockMilliseconds() / 1000) % 0x100000000,
+            true,
+          ),
         ),
       );
     }

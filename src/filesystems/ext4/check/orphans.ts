@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import { CorruptError } from '../../../errors/index.ts';
 import { crc32cRaw } from '../../../bytes/crc32c.ts';
 import { crcOfU32, inodeSeed } from '../checksum.ts';
@@ -119,7 +120,7 @@ function clearLists(volume: Volume): void {
 }
 
 function now(): number {
-  return Math.floor(Date.now() / 1000) % 0x100000000;
+  return Math.floor(clockMilliseconds() / 1000) % 0x100000000;
 }
 
 function perCluster(volume: Volume): number {

@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import type { BlockDevice } from '../../../block/device.ts';
 import { randomUuid } from '../../../crypto/random.ts';
 import { GuestfsError } from '../../../errors/index.ts';
@@ -53,7 +54,7 @@ export function makeExtJournal(
       `the journal has ${blocks} blocks of ${blockSize} bytes, expected ${MINIMUM} to ${most} on this device`,
     );
   }
-  const names = namesOf(options, { uuid: randomUuid, now: () => Math.floor(Date.now() / 1000) });
+  const names = namesOf(options, { uuid: randomUuid, now: () => Math.floor(clockMilliseconds() / 1000) });
   const view = commonSuperBlock(blockSize, blocks, names);
   view.s_blocks_per_group = Math.min(blockSize * 8, 65528);
   view.s_clusters_per_group = view.s_blocks_per_group;

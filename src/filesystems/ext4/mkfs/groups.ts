@@ -18,6 +18,7 @@ export interface Groups {
   readonly lazy: boolean;
 }
 
+/** First block of a group. */
 export function groupStart(plan: Plan, group: number): number {
   return plan.firstDataBlock + group * plan.blocksPerGroup;
 }
@@ -27,6 +28,7 @@ export function groupEnd(plan: Plan, group: number): number {
   return Math.min(groupStart(plan, group + 1), plan.blocksCount);
 }
 
+/** Group that a block is in. */
 export function groupOf(plan: Plan, block: number): number {
   return Math.floor((block - plan.firstDataBlock) / plan.blocksPerGroup);
 }

@@ -3,6 +3,7 @@
  * same way. Sources: the kernel's "ext4 Data Structures and Algorithms", mke2fs(8), mke2fs.conf(5), and the images
  * that mke2fs makes.
  */
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import type { BlockDevice } from '../../../block/device.ts';
 import { crc32cRaw } from '../../../bytes/crc32c.ts';
 import { randomUuid } from '../../../crypto/random.ts';
@@ -39,7 +40,7 @@ export interface MakeExtHooks extends IdentifyOptions {
 const HEAD = SUPERBLOCK_OFFSET;
 const TAIL_UNIT = 65536;
 
-const CHOSEN = { uuid: randomUuid, now: () => Math.floor(Date.now() / 1000) };
+const CHOSEN = { uuid: randomUuid, now: () => Math.floor(clockMilliseconds() / 1000) };
 
 /** Counts kilobytes written, which the superblock tells. */
 function counting(device: BlockDevice): { device: BlockDevice; written: () => number } {

@@ -12,6 +12,7 @@ import { EXTRA_SIZE } from './inode.ts';
 import type { MakeExtOptions } from './options.ts';
 import { FIRST_INODE, type Plan } from './plan.ts';
 
+/** Bit of `s_state`: unmounted cleanly. */
 export const STATE_CLEAN = 1;
 const ERRORS_CONTINUE = 1;
 const HASH_HALF_MD4 = 1;

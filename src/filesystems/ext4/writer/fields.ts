@@ -8,40 +8,48 @@ import { writeTime } from './times.ts';
 /** Most links of a file. */
 export const LINK_MAX = 65000;
 
-/** Reading and writing single fields of an inode in place. */
+/** Type and permission bits. */
 export function modeOf({ view, base }: InodeView): number {
   return view.getUint16(base + Inode.i_mode, true);
 }
 
+/** `i_flags`. */
 export function flagsOf({ view, base }: InodeView): number {
   return view.getUint32(base + Inode.i_flags, true);
 }
 
+/** Set `i_flags`. */
 export function setFlagsOf({ view, base }: InodeView, flags: number): void {
   view.setUint32(base + Inode.i_flags, flags >>> 0, true);
 }
 
+/** `i_links_count`. */
 export function linksOf({ view, base }: InodeView): number {
   return view.getUint16(base + Inode.i_links_count, true);
 }
 
+/** Set `i_links_count`. */
 export function setLinksOf({ view, base }: InodeView, links: number): void {
   view.setUint16(base + Inode.i_links_count, links, true);
 }
 
+/** Owner, all 32 bits. */
 export function userOf({ view, base }: InodeView): number {
   return view.getUint16(base + Inode.i_uid, true) + view.getUint16(base + Inode.l_i_uid_high, true) * 0x10000;
 }
 
+/** Group, all 32 bits. */
 export function groupOf({ view, base }: InodeView): number {
   return view.getUint16(base + Inode.i_gid, true) + view.getUint16(base + Inode.l_i_gid_high, true) * 0x10000;
 }
 
+/** Set the owner. */
 export function setUserOf({ view, base }: InodeView, uid: number): void {
   view.setUint16(base + Inode.i_uid, uid & 0xffff, true);
   view.setUint16(base + Inode.l_i_uid_high, uid >>> 16, true);
 }
 
+/** Set the group. */
 export function setGroupOf({ view, base }: InodeView, gid: number): void {
   view.setUint16(base + Inode.i_gid, gid & 0xffff, true);
   view.setUint16(base + Inode.l_i_gid_high, gid >>> 16, true);
@@ -55,6 +63,7 @@ export function fileSizeOf({ view, base }: InodeView): number {
   );
 }
 
+/** Set the size in bytes of a regular file. */
 export function setFileSizeOf({ view, base }: InodeView, size: number): void {
   view.setUint32(base + Inode.i_size_lo, size % 0x100000000, true);
   view.setUint32(base + Inode.i_size_high, Math.floor(size / 0x100000000), true);

@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import type { BlockDevice } from '../../../block/device.ts';
 import { CorruptError } from '../../../errors/index.ts';
 import type { Timestamp } from '../../writer.ts';
@@ -61,7 +62,7 @@ export interface StoreOptions {
 }
 
 function systemClock(): Timestamp {
-  const milliseconds = Date.now();
+  const milliseconds = clockMilliseconds();
   return { seconds: Math.floor(milliseconds / 1000), nanoseconds: (milliseconds % 1000) * 1_000_000 };
 }
 

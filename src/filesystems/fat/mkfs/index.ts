@@ -1,4 +1,5 @@
 /** Makes FAT12, FAT16 and FAT32 as mkfs.fat(8) of dosfstools 4.2 does, with its defaults. */
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import type { BlockDevice } from '../../../block/device.ts';
 import {
   ENTRY,
@@ -56,7 +57,7 @@ const ROOT_CLUSTER = 2;
  */
 export function makeFat(device: BlockDevice, options: MakeFatOptions = {}): void {
   const plan = planFat(device.size, device.sectorSize, options);
-  const time = options.time ?? Date.now();
+  const time = options.time ?? clockMilliseconds();
   const label = labelBytes(options.label ?? '');
   const serial = (options.volumeId ?? Math.imul(Math.floor(time / 1000), 0x9e3779b1) ^ time) >>> 0;
   const boot = bootSector(plan, label ?? noLabel(), serial);

@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import { CorruptError, GuestfsError, UnsupportedError } from '../../../errors/index.ts';
 import { divideUp } from '../../../bytes/round.ts';
 import { checkRange, clusterOffset } from '../directory.ts';
@@ -39,7 +40,7 @@ export class FileContent {
   }
 
   now(): FatTime {
-    const milliseconds = Date.now();
+    const milliseconds = clockMilliseconds();
     const nanoseconds = (milliseconds % 1000) * 1_000_000;
     return fatTime(Math.floor(milliseconds / 1000), nanoseconds, this.#volume.options.timeOffset);
   }

@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../../../bytes/clock.ts';
 import { noLabel } from '../label-bytes.ts';
 import { ATTR_DIRECTORY, ATTR_LONG_NAME, ATTR_VOLUME_ID, BootSector, Entry } from '../layout.ts';
 import { SECTOR } from '../sectors.ts';
@@ -26,7 +27,7 @@ export function changeLabel(
     if (offset >= 0) slots.clear(offset, false);
     return;
   }
-  const entry = labelEntry(label, Date.now());
+  const entry = labelEntry(label, clockMilliseconds());
   if (offset < 0) {
     slots.take(directories.room(slots, 1), entry);
     return;

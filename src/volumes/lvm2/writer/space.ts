@@ -47,6 +47,7 @@ export function freeAreas(group: VolumeGroup, usable: (key: string) => boolean =
   return free;
 }
 
+/** Extents in free areas. */
 export function countFree(areas: readonly FreeArea[]): number {
   return areas.reduce((sum, { count }) => sum + count, 0);
 }
