@@ -7,8 +7,6 @@ import { lockFile as lock } from './file-lock.ts';
 import { measure } from './file-size.ts';
 import { guard } from './guard.ts';
 
-export { hostError } from './file-error.ts';
-
 /** How a file is opened. */
 export interface FileOptions {
   writable?: boolean;

@@ -1,12 +1,10 @@
 import { INODE_CASEFOLD, S_IFDIR, S_IFMT, S_IFREG } from '../layout.ts';
 
 /** Bits of `i_flags` that matter when an inode is changed or made; the others are in `../layout.ts`. */
-export const INODE_SYNC = 0x8;
 export const INODE_IMMUTABLE = 0x10;
 export const INODE_APPEND = 0x20;
 export const INODE_NODUMP = 0x40;
 export const INODE_NOATIME = 0x80;
-export const INODE_JOURNAL_DATA = 0x4000;
 export const INODE_DIRSYNC = 0x10000;
 export const INODE_TOPDIR = 0x20000;
 export const INODE_VERITY = 0x100000;
