@@ -26,7 +26,7 @@ export interface Comparison {
 
 const TIME = '/usr/bin/time';
 
-function run(command: Command): Run {
+function runOnce(command: Command): Run {
   const timed = existsSync(TIME);
   const argv = timed
     ? [TIME, '-q', '-f', 'peak %M', 'bash', '-c', command.shell]
@@ -49,8 +49,15 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-/** Run two commands in turn, after one run of each that does not count. */
-export function compare(ours: Command, peer: Command, runs: number): Comparison {
+/**
+ * Run two commands in turn, after one run of each that does not count; `prepare` is a command that runs before each
+ * and is not measured.
+ */
+export function compare(ours: Command, peer: Command, runs: number, prepare?: string): Comparison {
+  const run = (command: Command): Run => {
+    if (prepare !== undefined) runOnce({ label: `preparation of ${command.label}`, shell: prepare });
+    return runOnce(command);
+  };
   run(ours);
   if (runs > 1) run(peer);
   const pairs = Array.from({ length: runs }, () => ({ a: run(ours), b: run(peer) }));
