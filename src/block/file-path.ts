@@ -56,7 +56,11 @@ export function removeFile(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** A name beside `path` that nobody uses: for a file that is to take its place. */
+/**
+ * A name beside `path` that nobody uses: for a file that is to take its place.
+ *
+ * @public
+ */
 export function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.part`);
 }
@@ -64,6 +68,8 @@ export function temporaryBeside(path: string): string {
 /**
  * Put a finished file in the place of another, whose permissions it takes over; the name refers to the old or to the
  * new one at any time, and durably to the new one on return. Links are followed. Throws as rename(2) fails.
+ *
+ * @public
  */
 export function replaceFile(from: string, path: string): void {
   try {

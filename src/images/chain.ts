@@ -113,7 +113,11 @@ function openForWriting(path: string, options: ImageOptions, chain: Chain): Open
   }
 }
 
-/** Open a qcow2 image as what writes it, for those that change more than the guest's bytes. Locks and throws as {@link openChain}. */
+/**
+ * Open a qcow2 image as what writes it, for those that change more than the guest's bytes. Locks and throws as {@link openChain}.
+ *
+ * @public
+ */
 export function openWriter(
   path: string,
   policy: BackingPolicy,

@@ -56,7 +56,11 @@ function openChecked(device: BlockDevice): Geometry {
   return geometry;
 }
 
-/** Bytes to which {@link resizeExt} shrinks a filesystem at most. */
+/**
+ * Bytes to which {@link resizeExt} shrinks a filesystem at most.
+ *
+ * @public
+ */
 export function minimumSizeOf(device: BlockDevice): number {
   const view = readSuperBlock(device);
   if (view === null) {

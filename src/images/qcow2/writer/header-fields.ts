@@ -59,7 +59,11 @@ export function markDirty(file: BlockDevice, header: QcowImageHeader, dirty: boo
   header.dirty = dirty;
 }
 
-/** State another virtual size and another place of the L1 table, in one write that cannot tear; the caller flushes. */
+/**
+ * State another virtual size and another place of the L1 table, in one write that cannot tear; the caller flushes.
+ *
+ * @public
+ */
 export function writeSizeAndL1(
   file: BlockDevice,
   header: QcowImageHeader,
