@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { compare } from './measure.ts';
+import { compare, type Command } from './measure.ts';
 
 /** One line of the table: a command of ours and one of a peer that do the same, as whole processes run in turn. */
 export interface Benchmark {
@@ -29,11 +28,6 @@ export function tool(name: string): string {
   return `node ${join(ROOT, 'dist', 'bin', `${name}.cjs`)}`;
 }
 
-/** Kibibytes that files take on their disk. */
-function allocatedKib(path: string): number {
-  return Number.parseInt(execFileSync('du', ['-k', path], { encoding: 'utf8' }), 10);
-}
-
 function row(name: string, ours: string, peer: string, ratio: number, goal: number, rest: string): string {
   const verdict = ratio <= goal ? '' : ' (missed)';
   return `| ${name} | ${ours} | ${peer} | ${ratio.toPrecision(3)} | ${goal}${verdict} | ${rest} |\n`;
@@ -46,14 +40,21 @@ export const TABLE_HEAD =
 /** Run a benchmark and give its line of the table. */
 export function measure({ name, goal, ours, peer, peerName, ...rest }: Benchmark): string {
   const { runs = 5, prepare, allocated } = rest;
-  const result = compare({ label: name, shell: ours }, { label: peerName, shell: peer }, runs, prepare);
+  const a: Command = { label: name, shell: ours };
+  const b: Command = { label: peerName, shell: peer };
+  if (allocated !== undefined) {
+    a.leaves = allocated.ours;
+    b.leaves = allocated.peer;
+  }
+  const result = compare(a, b, runs, prepare);
   const { memory } = result;
   const megabytes = memory === undefined ? '?' : (memory / 1024).toFixed(0);
   const times = [result.ours.toFixed(0), result.peer.toFixed(0)] as const;
   let text = row(name, ...times, result.ratio, goal, `${megabytes} | ${peerName}`);
   if (allocated !== undefined) {
-    const [a, b] = [allocatedKib(allocated.ours), allocatedKib(allocated.peer)];
-    text += row(`${name}: allocated`, `${a} KiB`, `${b} KiB`, a / b, allocated.goal, ` | ${peerName}`);
+    const { ours: kib, peer: peerKib } = result.allocated;
+    const sizes = [`${kib} KiB`, `${peerKib} KiB`] as const;
+    text += row(`${name}: allocated`, ...sizes, kib / peerKib, allocated.goal, ` | ${peerName}`);
   }
   return text;
 }

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 
 /** A command as a whole process; a shell runs it, so that it may redirect and pipe. */
 export interface Command {
   label: string;
   shell: string;
+  /** A file that it leaves, whose allocated bytes are noted. */
+  leaves?: string;
 }
 
 /** What one run cost. */
@@ -13,6 +15,8 @@ interface Run {
   wall: number;
   /** Peak resident memory of the largest process in KiB, where /usr/bin/time is there to tell. */
   memory: number | undefined;
+  /** KiB that the file takes which it leaves. */
+  allocated: number;
 }
 
 /** Medians of two commands that were run in turn. */
@@ -22,6 +26,8 @@ export interface Comparison {
   /** Median of the ratios ours / peer, pair by pair. */
   ratio: number;
   memory: number | undefined;
+  /** KiB that the files take which the last runs left. */
+  allocated: { ours: number; peer: number };
 }
 
 const TIME = '/usr/bin/time';
@@ -41,7 +47,8 @@ function runOnce(command: Command): Run {
     throw new Error(`${command.label}: exit status ${result.status}: ${result.stderr.slice(-500)}`);
   }
   const peak = /peak (\d+)\s*$/.exec(result.stderr);
-  return { wall, memory: peak === null ? undefined : Number(peak[1]) };
+  const allocated = command.leaves === undefined ? 0 : (statSync(command.leaves).blocks * 512) / 1024;
+  return { wall, memory: peak === null ? undefined : Number(peak[1]), allocated };
 }
 
 function median(values: readonly number[]): number {
@@ -66,6 +73,7 @@ export function compare(ours: Command, peer: Command, runs: number, prepare?: st
     ours: median(pairs.map(({ a }) => a.wall)),
     peer: median(pairs.map(({ b }) => b.wall)),
     ratio: median(pairs.map(({ a, b }) => a.wall / b.wall)),
+    allocated: { ours: pairs.at(-1)?.a.allocated ?? 0, peer: pairs.at(-1)?.b.allocated ?? 0 },
     memory: memories.length === 0 ? undefined : Math.max(...memories),
   };
 }

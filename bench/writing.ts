@@ -79,7 +79,7 @@ export function writingBenchmarks({ rootRaw, rootMount }: GuestMounts, work: str
     {
       name: 'tar-in of a root filesystem',
       goal: 1,
-      prepare: `${treeInput}; ${fresh}; ${sparse('2G')}`,
+      prepare: `${treeInput}; ${fresh}; ${sparse('4G')}`,
       ours: `${fish()} mkfs ext4 /dev/sda : mount /dev/sda / : tar-in ${tar} /`,
       peer: `/sbin/mke2fs -q -F -t ext4 -d ${tree} ${peer}`,
       peerName: 'mke2fs -d',
@@ -87,7 +87,7 @@ export function writingBenchmarks({ rootRaw, rootMount }: GuestMounts, work: str
     {
       name: 'tar-in against stock',
       goal: 0.05,
-      prepare: `${treeInput}; ${fresh}; ${sparse('2G')}`,
+      prepare: `${treeInput}; ${fresh}; ${sparse('4G')}`,
       ours: `${fish()} mkfs ext4 /dev/sda : mount /dev/sda / : tar-in ${tar} /`,
       peer: `${STOCK} /usr/bin/guestfish --format=raw -a ${peer} run : mkfs ext4 /dev/sda : mount /dev/sda / : tar-in ${tar} /`,
       peerName: 'stock guestfish (TCG)',
