@@ -108,6 +108,7 @@ export class InodeReplacement implements Replacement {
     const spare = this.#spare;
     const done = this.#session.run(() => {
       this.#content.assertWritable(this.#target);
+      this.#takeInline();
       this.#exchange();
       if (this.#small !== undefined) {
         if (!this.#session.attributes.setInlineData(this.#target, this.#small)) {
@@ -118,6 +119,17 @@ export class InodeReplacement implements Replacement {
       return this.#removal.step(spare);
     });
     if (!done) this.#removal.proceed(spare);
+  }
+
+  /**
+   * Content that found room in the inode that carries it, as one with attributes may have less than a new one: it
+   * cannot be exchanged as blocks are, and is put into the target instead.
+   */
+  #takeInline(): void {
+    const { core, attributes } = this.#session;
+    if ((flagsOf(core.inodes.read(this.#spare)) & INODE_INLINE_DATA) === 0) return;
+    this.#small = attributes.inlineData(this.#spare)?.slice() ?? new Uint8Array(0);
+    attributes.clearInlineData(this.#spare);
   }
 
   /** Swap the contents of the two inodes, as far as they lie in blocks; what lies in the target itself goes. */
