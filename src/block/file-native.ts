@@ -10,6 +10,8 @@ interface Koffi {
 export interface NativeCalls {
   lseek(fd: number, offset: number, whence: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;
+  /** sync_file_range(2). */
+  syncFileRange(fd: number, offset: number, length: number, flags: number): number;
   flock(fd: number, operation: number): number;
   /** fcntl(2) with a `struct flock`, which the kernel reads and, for a question, fills. */
   fcntlLock(fd: number, command: number, lock: Uint8Array): number;
@@ -57,11 +59,15 @@ function load(): NativeCalls | undefined {
     const library = koffi.load(null);
     const lseek = library.func('int64_t lseek(int fd, int64_t offset, int whence)');
     const fallocate = library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
+    const syncFileRange = library.func(
+      'int sync_file_range(int fd, int64_t offset, int64_t length, unsigned int flags)',
+    );
     const flock = library.func('int flock(int fd, int operation)');
     const fcntl = library.func('int fcntl(int fd, int command, ...)');
     return {
       lseek: (fd, offset, whence) => Number(lseek(fd, offset, whence)),
       fallocate: (fd, mode, offset, length) => Number(fallocate(fd, mode, offset, length)),
+      syncFileRange: (fd, offset, length, flags) => Number(syncFileRange(fd, offset, length, flags)),
       flock: (fd, operation) => Number(flock(fd, operation)),
       fcntlLock: (fd, command, lock) => Number(fcntl(fd, command, 'void *', lock)),
       errno: () => koffi.errno(),
