@@ -76,7 +76,7 @@ export function openFile(context: ActionContext, path: string, mode = 0o666): Op
   if (file !== undefined) {
     const stat = files.stat(file);
     wantRegular(stat.mode, path);
-    if (slash) throw new GuestfsError('ENOTDIR', `${path}: it is not a directory`, { path });
+    if (slash) throw new GuestfsError('EISDIR', `${path}: it ends in a slash, but is a file`, { path });
     return { file, size: stat.size, made: undefined };
   }
   if (slash) throw new GuestfsError('EISDIR', `${path}: it ends in a slash, but is to be a file`, { path });

@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../bytes/clock.ts';
 import { randomBytes, randomUuid } from '../crypto/random.ts';
 import { GuestfsError } from '../errors/index.ts';
 
@@ -8,7 +9,7 @@ const GREGORIAN = 0x01b21dd213814000n;
 function timeUuid(): Uint8Array {
   const bytes = randomBytes(16);
   const view = new DataView(bytes.buffer);
-  const ticks = BigInt(Date.now()) * 10_000n + GREGORIAN;
+  const ticks = BigInt(clockMilliseconds()) * 10_000n + GREGORIAN;
   view.setUint32(0, Number(ticks & 0xffffffffn));
   view.setUint16(4, Number((ticks >> 32n) & 0xffffn));
   view.setUint16(6, Number((ticks >> 48n) & 0x0fffn) | 0x1000);

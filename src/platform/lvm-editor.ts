@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../bytes/clock.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import {
   changeLabel,
@@ -34,7 +35,7 @@ export interface LvmEditorHost {
 /** Names in the mapper have at most so many characters. */
 const MAX_MAPPER_NAME = 127;
 
-const now = (): number => Math.floor(Date.now() / 1000);
+const now = (): number => Math.floor(clockMilliseconds() / 1000);
 
 /** Changes LVM2 metadata on the engine's devices; the session looks at them again after each change. */
 export class LvmEditor implements LvmWriting {

@@ -1,3 +1,4 @@
+import { clockMilliseconds } from '../bytes/clock.ts';
 import type { BlockDevice } from '../block/device.ts';
 import { GuestfsError } from '../errors/index.ts';
 import {
@@ -437,7 +438,7 @@ export class LvmSession implements LvmCapability {
   }
 
   metadata(volumeGroup: string): Uint8Array {
-    return this.state.group(volumeGroup).backup(Math.floor(Date.now() / 1000));
+    return this.state.group(volumeGroup).backup(Math.floor(clockMilliseconds() / 1000));
   }
 }
 

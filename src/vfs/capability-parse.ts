@@ -16,8 +16,8 @@ function bad(text: string, why: string): GuestfsError {
  */
 export function parseCapabilities(text: string): Uint8Array {
   const states = CAPABILITY_NAMES.map(() => 0);
-  const clauses = text.trim().split(/\s+/);
-  if (clauses[0] === '') throw bad(text, 'it is empty');
+  // No clause at all is no capability, which a file can say too.
+  const clauses = text.trim() === '' ? [] : text.trim().split(/\s+/);
   for (const clause of clauses) {
     const match = /^([^=+-]*)((?:[=+-][eip]*)+)$/.exec(clause);
     if (match === null) throw bad(text, `${clause} is not NAMES and then =, + or - with letters out of eip`);

@@ -137,11 +137,15 @@ export class MountedTree implements FileTree {
   }
 
   /**
-   * Make an empty directory to mount on, outside of every filesystem. Throws EEXIST, ENOENT, and EROFS where the
-   * directory would have to be made in a mounted filesystem.
+   * Make an empty directory to mount on: in memory, outside of every filesystem, or where something is mounted, in that
+   * filesystem. Throws EEXIST, ENOENT, and EROFS where that filesystem is mounted read-only.
    */
   makeMountpoint(path: string): void {
     const { parent, name } = this.#mountpointParent(path, 'make a mount point');
+    if (parent.mount !== this.#bottom) {
+      this.writer.create(parent.ref, name, { mode: S_IFDIR | 0o755, uid: 0, gid: 0 });
+      return;
+    }
     withPath(path, () => this.#base.make(parent.inode, name));
     this.#dentries.clear();
   }
@@ -149,6 +153,10 @@ export class MountedTree implements FileTree {
   /** Remove what {@link makeMountpoint} made. Throws ENOENT, ENOTEMPTY, and EBUSY while something is mounted on it. */
   removeMountpoint(path: string): void {
     const { parent, name } = this.#mountpointParent(path, 'remove the mount point');
+    if (parent.mount !== this.#bottom) {
+      this.writer.rmdir(parent.ref, name);
+      return;
+    }
     if (this.#bottom.covered.has(this.#base.lookup(parent.inode, name))) {
       throw fail('EBUSY', path, 'a filesystem is mounted on it');
     }
@@ -405,9 +413,6 @@ export class MountedTree implements FileTree {
     }
     checkName(name, path);
     const parent = this.#walk(slash === 0 ? '/' : trimmed.slice(0, slash), true);
-    if (parent.mount !== this.#bottom) {
-      throw fail('EROFS', path, `cannot ${what}, ${pathOf(parent)} is in a mounted filesystem`);
-    }
     return { parent, name };
   }
 

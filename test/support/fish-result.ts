@@ -13,9 +13,11 @@ export function fishResult(entry: ActionEntry, value: unknown): string {
       return `${String(value)}\n`;
     case 'Int':
     case 'Int64':
-      return entry.fishOutput === 'octal'
-        ? `${(value as number).toString(8).padStart(3, '0')}\n`
-        : `${String(value)}\n`;
+      if (entry.fishOutput !== undefined && value !== 0) {
+        const [prefix, radix] = entry.fishOutput === 'octal' ? ['0', 8] : ['0x', 16];
+        return `${prefix}${(value as number).toString(radix as number)}\n`;
+      }
+      return `${String(value)}\n`;
     case 'String':
     case 'ConstString':
       return `${untilNul(value as string)}\n`;

@@ -55,7 +55,7 @@ function utimens(
   mtsecs: number,
   mtnsecs: number,
 ): void {
-  const file = context.platform.files.resolve(path);
+  const file = context.platform.files.resolve(path, { followLast: false });
   const atime = timeOf(path, atsecs, atnsecs);
   const mtime = timeOf(path, mtsecs, mtnsecs);
   if (atime === undefined && mtime === undefined) return;

@@ -30,6 +30,19 @@ function run(context: ActionContext, device: string, options: CheckOptions): Che
   return checkExt(context.platform.devices.open(device), options);
 }
 
+/** What fsck(8) ends with where there is nothing to check. */
+const OPERATIONAL_ERROR = 8;
+
+function statusOfExt(context: ActionContext, device: string): number {
+  try {
+    return run(context, device, { repair: 'safe' }).status;
+  } catch (error) {
+    if (!(error instanceof GuestfsError) || error.code !== 'EUCLEAN') throw error;
+    context.warn(`fsck: ${device}: ${error.message}`);
+    return OPERATIONAL_ERROR;
+  }
+}
+
 /** A check of what is mounted would see it change. */
 function refuseMounted({ platform }: ActionContext, device: string): void {
   const { name } = platform.devices.find(device);
@@ -48,13 +61,16 @@ export const checkActions = {
     if (correct && forceno) {
       throw new GuestfsError('EINVAL', 'e2fsck: only one of the options correct and forceno may be given');
     }
+    if (correct && forceall) {
+      throw new GuestfsError('EINVAL', 'e2fsck: only one of the options correct and forceall may be given');
+    }
     check(context, device, { repair: forceno ? false : correct ? true : 'safe', force: forceall });
   },
 
   e2fsck_f: (context, device) => check(context, device, { repair: 'safe', force: true }),
 
   fsck(context, fstype, device) {
-    if (/^ext[234]$/.test(fstype)) return run(context, device, { repair: 'safe' }).status;
+    if (/^ext[234]$/.test(fstype)) return statusOfExt(context, device);
     if (/^(vfat|fat|msdos)$/.test(fstype)) {
       const report = writeDevice(context, device, (opened) => checkFat(opened, { repair: true }));
       return report.uncorrected > 0 ? 4 : report.status;

@@ -6,14 +6,19 @@ import type { ActionContext } from '../context.ts';
 import { invalid, isDirectory, randomLetters, writerOf } from '../file-writing.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 
-/** Where ln(1) makes a link: in a directory of that name, else at the name. */
-function linkTarget(context: ActionContext, linkname: string, existing: string, force: boolean): Target {
+/** Where a link is made; ln(1), which makes symbolic ones, goes into a directory of that name. */
+function linkTarget(
+  context: ActionContext,
+  linkname: string,
+  force: boolean,
+  intoDirectory: string | undefined,
+): Target {
   const { files } = context.platform;
   let target = findTarget(files, linkname);
-  if (target.file !== undefined) {
+  if (target.file !== undefined && intoDirectory !== undefined) {
     const followed = follow(context, linkname);
     if (followed !== undefined && isDirectory(context, followed)) {
-      const base = existing.replace(/\/+$/, '').split('/').at(-1) ?? '';
+      const base = intoDirectory.replace(/\/+$/, '').split('/').at(-1) ?? '';
       target = findTarget(files, `${linkname.replace(/\/+$/, '')}/${base}`);
     }
   }
@@ -45,7 +50,7 @@ function hardLink(context: ActionContext, existing: string, linkname: string, fo
   if ((stat.mode & S_IFMT) === S_IFDIR) {
     throw new GuestfsError('EPERM', `${path}: a directory can have only one name`, { path });
   }
-  const target = linkTarget(context, linkname, existing, force);
+  const target = linkTarget(context, linkname, force, undefined);
   const writer = writerOf(context);
   if (target.file === undefined) {
     writer.link(target.directory, target.name, file);
@@ -53,7 +58,8 @@ function hardLink(context: ActionContext, existing: string, linkname: string, fo
   }
   const old = files.stat(target.file);
   if (old.inode === stat.inode && old.dev === stat.dev) {
-    throw invalid(linkname, `it is the same file as ${existing}`);
+    if (findTarget(files, path).path !== target.path) return;
+    throw invalid(linkname, 'a file cannot take the place of itself');
   }
   throughTemporary(context, target, (name) => writer.link(target.directory, name, file));
 }
@@ -61,7 +67,7 @@ function hardLink(context: ActionContext, existing: string, linkname: string, fo
 function symbolicLink(context: ActionContext, content: string, linkname: string, force: boolean): void {
   if (content === '')
     throw new GuestfsError('ENOENT', `${linkname}: a link's target cannot be empty`, { path: linkname });
-  const target = linkTarget(context, linkname, content, force);
+  const target = linkTarget(context, linkname, force, content);
   const link = { mode: S_IFLNK | 0o777, uid: 0, gid: 0, target: content };
   const writer = writerOf(context);
   if (target.file === undefined) writer.create(target.directory, target.name, link);

@@ -80,6 +80,9 @@ function makeDirectories(context: ActionContext, path: string): void {
 function makeNode(context: ActionContext, mode: number, major: number, minor: number, path: string): void {
   if (mode < 0) throw invalid(path, `the mode ${mode} is negative`);
   const type = mode & S_IFMT || S_IFREG;
+  if (type === S_IFDIR) {
+    throw new GuestfsError('EPERM', `${path}: a directory is made with mkdir, not with mknod`, { path });
+  }
   if (![S_IFREG, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK].includes(type)) {
     throw invalid(path, `mode 0${mode.toString(8)} is not that of a file, device, pipe or socket`);
   }
@@ -102,7 +105,9 @@ function makeTyped(
   path: string,
 ): void {
   if (mode < 0) throw invalid(path, `the mode ${mode} is negative`);
-  makeNode(context, type | (mode & 0o7777), major, minor, path);
+  if ((mode & ~0o7777) !== 0)
+    throw invalid(path, `the mode 0${mode.toString(8)} has more than permissions in it`);
+  makeNode(context, type | mode, major, minor, path);
 }
 
 const ATTEMPTS = 1000;

@@ -75,9 +75,13 @@ function pwriteDevice(context: ActionContext, name: string, content: Uint8Array,
   if (offset < 0)
     throw new GuestfsError('EINVAL', `${name}: the offset ${offset} is negative`, { device: name });
   return writeDevice(context, name, (device) => {
-    if (offset + content.length > device.size) throw deviceFull(name, device, offset + content.length);
-    device.writeAt(offset, content);
-    return content.length;
+    if (offset >= device.size && content.length > 0) {
+      throw deviceFull(name, device, offset + content.length);
+    }
+    // As pwrite(2): what fits is written, and the result says how much that was.
+    const fits = content.subarray(0, device.size - offset);
+    device.writeAt(offset, fits);
+    return fits.length;
   });
 }
 
@@ -290,6 +294,8 @@ export const wipeActions = {
 
   zero_free_space(context, path) {
     const directory = context.platform.files.resolve(path);
+    if (!isDirectory(context, directory))
+      throw new GuestfsError('ENOTDIR', `${path}: Not a directory`, { path });
     writerOf(context).zeroFreeSpace(directory, (done, total) => {
       context.checkCancelled();
       context.progress(done, total);

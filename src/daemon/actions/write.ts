@@ -46,10 +46,11 @@ function truncateTo(context: ActionContext, path: string, size: number): void {
 
 function touch(context: ActionContext, path: string): void {
   const { files } = context.platform;
-  const { file } = findTarget(files, path);
+  const { file, slash } = findTarget(files, path);
   if (file !== undefined && (files.stat(file).mode & S_IFMT) !== S_IFREG) {
     throw invalid(path, 'touch works on regular files only');
   }
+  if (file !== undefined && slash) throw new GuestfsError('ENOTDIR', `${path}: Not a directory`, { path });
   const opened = openFile(context, path);
   if (opened.made !== undefined) return;
   const time = now();

@@ -123,9 +123,6 @@ function aclSetFile(context: ActionContext, path: string, type: string, text: st
 function aclDeleteDefault(context: ActionContext, path: string): void {
   const { files } = context.platform;
   const file = files.resolve(path);
-  if ((files.stat(file).mode & S_IFMT) !== S_IFDIR) {
-    throw new GuestfsError('ENOTDIR', `${path}: only directories have a default ACL`, { path });
-  }
   if (find(files.xattrs(file), ACL_DEFAULT) !== undefined) writerOf(context).removeXattr(file, ACL_DEFAULT);
 }
 

@@ -34,11 +34,24 @@ export class EngineMounts implements MountControl {
   mount(request: MountRequest): void {
     const { mountable, mountpoint } = request;
     const shared = this.#share(mountable, request);
+    if (this.#isMounted(shared, mountpoint)) {
+      this.#release(shared.fs);
+      throw new GuestfsError('EBUSY', `${mountable}: it is mounted on ${mountpoint} already`, {
+        device: mountable,
+        path: mountpoint,
+      });
+    }
     this.#attach(shared, mountpoint, {
       mountable: shared.key,
       readonly: request.readonly ?? false,
       options: request.options ?? [],
     });
+  }
+
+  /** Whether a filesystem is what one sees at a path. */
+  #isMounted({ fs }: Shared, mountpoint: string): boolean {
+    const path = mountpoint.replace(/(?!^)\/+$/, '');
+    return this.tree.list().findLast((mount) => mount.mountpoint === path)?.fs === fs;
   }
 
   mountLoop(path: string, mountpoint: string): void {

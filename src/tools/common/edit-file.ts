@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
+import { randomBytes } from '../../crypto/random.ts';
 import type { Handle } from './handle.ts';
 import { hostName, withTemporaryFolder } from './temporary.ts';
 import { ToolError } from './usage-error.ts';
@@ -76,5 +77,5 @@ export async function editGuestFile(
 }
 
 function randomLetters(): string {
-  return Math.random().toString(36).slice(2, 10).padEnd(8, 'x');
+  return Buffer.from(randomBytes(8)).toString('hex');
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { clockMilliseconds } from '../../bytes/clock.ts';
 import { randomBytes } from '../../crypto/random.ts';
 import { ToolError, UsageError } from '../common/usage-error.ts';
 import { rewriteLines, type CustomizeContext } from './context.ts';
@@ -108,7 +109,7 @@ export async function setPassword(
       const fields = line.split(':');
       fields[1] = field;
       // Else an old date might make the new password one that has run out.
-      fields[2] = String(Math.floor(Date.now() / SECONDS_OF_DAY));
+      fields[2] = String(Math.floor(clockMilliseconds() / SECONDS_OF_DAY));
       return fields.join(':');
     }),
   );

@@ -100,6 +100,9 @@ export class TarReader {
       this.#left = this.#padding = 0;
       const offset = this.#input.position;
       const block = this.#input.block();
+      if (block === undefined && !this.#started) {
+        throw new CorruptError('tar', 'this is no tar archive: it is empty', { offset });
+      }
       if (block === undefined || isZeroBlock(block)) {
         this.#input.drain();
         return undefined;

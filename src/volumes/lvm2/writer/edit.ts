@@ -212,6 +212,8 @@ export class GroupEdit {
     const volume = this.volume(name);
     this.#checkResizable(volume);
     const now = volume.extentCount;
+    // As lvresize(8): a volume that has all there is stays as it is.
+    if ('percentFree' in size && countFree(freeAreas(this.#group)) === 0 && size.percentFree > 0) return;
     const wanted =
       'percentFree' in size ? now + this.#extents(size, Math.ceil) : this.#extents(size, Math.ceil);
     const stripes = volume.segments.at(-1)?.areas.length ?? 1;
