@@ -12,13 +12,13 @@ export interface GoldenQuestion {
   error: string | undefined;
 }
 
-/** The questions of `questions.txt` with the answers of `stock.txt` in a golden folder. */
-export function goldenQuestions(folder: string): GoldenQuestion[] {
-  const commands = readFileSync(`${folder}/questions.txt`, 'utf8')
+/** The questions of `questions.txt` with the answers of `stock.txt` in a golden folder; both names may have a prefix. */
+export function goldenQuestions(folder: string, prefix = ''): GoldenQuestion[] {
+  const commands = readFileSync(`${folder}/${prefix}questions.txt`, 'utf8')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
   // What is printed without a line end has the next mark on its last line.
-  const answers = decodeText(readFileSync(`${folder}/stock.txt`)).split(/@@@ \d+\n/);
+  const answers = decodeText(readFileSync(`${folder}/${prefix}stock.txt`)).split(/@@@ \d+\n/);
   return commands.map((command, i) => {
     const text = answers[i + 1] ?? '';
     const failed = /^libguestfs: error: (.*)\n?$/s.exec(text);
