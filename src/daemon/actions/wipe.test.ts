@@ -1,7 +1,7 @@
 /** Writing to devices, unpacking archives through the daemon, and what FAT makes of it all. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -219,12 +219,15 @@ describe('FAT', { skip: needsTool('mkfs.vfat', 'fsck.vfat') }, () => {
       const folder = temporaryFolder();
       mkdirSync(join(folder.path, 'd'));
       for (let i = 0; i < 300; i++) writeFileSync(join(folder.path, 'd', `file number ${i}`), `content ${i}`);
+      linkSync(join(folder.path, 'd', 'file number 7'), join(folder.path, 'd', 'linked'));
       const packed = execFileSync('tar', ['-C', folder.path, '--owner=1000', '-cf', '-', 'd'], {
         maxBuffer: 1e7,
       });
       folder.remove();
       guest.send('tar_in', packed, ['/']);
       assert.equal(guest.text('/d/file number 299'), 'content 299');
+      assert.equal(guest.text('/d/file number 7'), guest.text('/d/linked'));
+      assert.match(guest.warnings.join('\n'), /becomes a copy of/);
       assert.match(guest.warnings.join('\n'), /owners and special modes are not kept/);
     }),
   );

@@ -2,7 +2,7 @@ import { GuestfsError } from '../../errors/index.ts';
 import type { AttributeChanges, Timestamp } from '../../filesystems/writer.ts';
 import { ACL_ACCESS, ACL_DEFAULT } from '../acl.ts';
 import { parseAcl, setAcl, type AclNames } from '../acl-parse.ts';
-import { replacing } from '../copy-content.ts';
+import { copyContent, replacing } from '../copy-content.ts';
 import { makeDevice, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../mode.ts';
 import { fail } from '../path-checks.ts';
 import type { TreeWriter } from '../tree-writer.ts';
@@ -31,6 +31,7 @@ export interface ExtractOptions {
 const SELINUX = 'security.selinux';
 /** Content up to this size is written at once. */
 const SMALL = 1024 * 1024;
+const NOTHING = new Uint8Array(0);
 
 const MODES = {
   file: S_IFREG,
@@ -139,13 +140,19 @@ class Extractor {
       case 'hardlink':
         this.#link(member, path, place, there);
         return;
-      case 'file':
-        this.#file(member, place, this.#make(member, path, place, there), reader);
+      case 'file': {
+        const whole = member.size === 0 ? NOTHING : reader.whole(SMALL);
+        if (whole !== undefined && there === undefined) {
+          this.#writer.together(place.directory, () => this.#small(member, path, place, whole));
+        } else this.#file(member, place, this.#make(member, path, place, there), whole ?? reader);
         return;
-      case 'symlink':
+      }
+      case 'symlink': {
         if (member.link === '') throw fail('EINVAL', member.name, 'the archive has no target for this link');
-        this.#places.made(this.#make(member, path, place, there));
+        const make = (): FileRef => this.#make(member, path, place, there);
+        this.#places.made(there === undefined ? this.#writer.together(place.directory, make) : make());
         return;
+      }
       default:
         this.#make(member, path, place, there);
     }
@@ -205,7 +212,26 @@ class Extractor {
       if (a.inode === b.inode && a.dev === b.dev) return;
       this.#remove(place, there, path);
     }
-    this.#writer.link(place.directory, place.name, target);
+    try {
+      this.#writer.link(place.directory, place.name, target);
+    } catch (error) {
+      if (!(error instanceof GuestfsError) || error.code !== 'EPERM') throw error;
+      this.#options.warn?.(`${member.name} becomes a copy of ${member.link}: ${error.message}`);
+      this.#copy(member, place, target);
+    }
+  }
+
+  /** A file of its own in place of a second name, where a filesystem has no hard links. */
+  #copy(member: TarMember, place: Place, target: FileRef): void {
+    const { mode, size } = this.#tree.stat(target);
+    const file = this.#writer.create(place.directory, place.name, { mode, ...this.#owner(member) });
+    try {
+      copyContent(this.#tree, this.#writer, target, file, size, () => this.#options.tick?.());
+      this.#change(file, { mode: mode & 0o7777, mtime: member.mtime });
+    } catch (error) {
+      this.#writer.unlink(place.directory, place.name);
+      throw error;
+    }
   }
 
   /** Make what has no content yet, in place of what is there. */
@@ -223,10 +249,16 @@ class Extractor {
     return file;
   }
 
+  /** A new file with all its content. */
+  #small(member: TarMember, path: string, place: Place, content: Uint8Array): void {
+    this.#file(member, place, this.#make(member, path, place, undefined), content);
+  }
+
   /** Fill a file that was just made; where that fails it is not left behind. */
-  #file(member: TarMember, place: Place, file: FileRef, reader: TarReader): void {
+  #file(member: TarMember, place: Place, file: FileRef, content: Uint8Array | TarReader): void {
     try {
-      if (member.size > 0) this.#content(member, file, reader);
+      if (!(content instanceof Uint8Array)) this.#content(member, file, content);
+      else if (content.length > 0) this.#writer.write(file, 0, content);
       this.#finish(member, file, '', S_IFREG | member.mode);
     } catch (error) {
       this.#writer.unlink(place.directory, place.name);
@@ -235,11 +267,6 @@ class Extractor {
   }
 
   #content(member: TarMember, file: FileRef, reader: TarReader): void {
-    const whole = reader.whole(SMALL);
-    if (whole !== undefined) {
-      this.#writer.write(file, 0, whole);
-      return;
-    }
     replacing(this.#writer, file, member.size, (content) =>
       reader.content({
         write: (piece) => {
