@@ -103,6 +103,11 @@ export interface FileSystemWriter {
   trim?(start: number, length: number, minimum: number): number;
   /** Write zeroes into all free space, without filling the filesystem up. */
   zeroFreeSpace?(progress: (done: number, total: number) => void): void;
+  /**
+   * Do several changes as one, all of them or none, which costs less than one after the other. They must be few and
+   * small. `action` may be run a second time after it threw, and must have no other effects.
+   */
+  together?<T>(action: () => T): T;
   /** All changes are durable when it returns: the device is flushed. Cheap where nothing changed. */
   sync(): void;
   /** `sync`, and mark the filesystem as cleanly unmounted. The device stays open; no other call may follow. */

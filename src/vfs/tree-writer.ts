@@ -39,6 +39,11 @@ export interface TreeWriter {
   trim(file: FileRef, start: number, length: number, minimum: number): number;
   /** Overwrite the free space of the filesystem that `file` is on with zeroes. */
   zeroFreeSpace(file: FileRef, progress: (done: number, total: number) => void): void;
+  /**
+   * Do a few small changes on the filesystem of `directory`, no name among them that goes, as one where it can do that:
+   * all of them or none. `action` may be run a second time after it threw, and must have no other effects.
+   */
+  together<T>(directory: FileRef, action: () => T): T;
   /** Make everything durable. */
   sync(): void;
 }

@@ -209,6 +209,21 @@ export class MountedTreeWriter implements TreeWriter {
     });
   }
 
+  together<T>(directory: FileRef, action: () => T): T {
+    const node = nodeOf(directory);
+    const writer = this.#writerOf(node.mount, node);
+    if (writer.together === undefined) return action();
+    return writer.together(() => {
+      try {
+        return action();
+      } catch (error) {
+        // Names that it made are gone again.
+        this.#table.dentries.clear();
+        throw error;
+      }
+    });
+  }
+
   sync(): void {
     for (const writer of this.#writers.values()) writer.sync();
   }

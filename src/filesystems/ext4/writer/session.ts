@@ -5,6 +5,7 @@ import type { Committer, NameChange } from './commit/contract.ts';
 import type { AttributeWriter, DirectoryWriter } from './contract.ts';
 import { WriterCore } from './core.ts';
 import { createDirectoryWriter } from './directories/index.ts';
+import { GatheringDevice } from './gather.ts';
 import { OrphanList } from './orphans.ts';
 import type { StoreOptions } from './store.ts';
 import type { LiveGeometry } from './superblock.ts';
@@ -17,6 +18,7 @@ export class WriterSession {
   readonly orphans: OrphanList;
   /** For file content; remembers failures. */
   readonly device: BlockDevice;
+  readonly #gathering: GatheringDevice;
   readonly #committer: Committer;
   readonly #changed: () => void;
   #failure: unknown;
@@ -31,7 +33,8 @@ export class WriterSession {
     changed: () => void,
     options: StoreOptions = {},
   ) {
-    this.device = this.#watch(device);
+    this.#gathering = new GatheringDevice(device);
+    this.device = this.#watch(this.#gathering);
     this.#committer = makeCommitter(this.device);
     this.#changed = changed;
     this.core = new WriterCore(this.device, geometry, options);
@@ -121,6 +124,8 @@ export class WriterSession {
   /** Make everything so far durable. */
   commit(): void {
     this.assertUsable();
+    // Where the host has no space for contents, nothing is lost yet: the commit can be tried again.
+    this.#gathering.drain();
     this.#guarded(() => this.#committer.commit(this.core, this.#names));
     this.#names = undefined;
     this.#changed();

@@ -79,7 +79,7 @@ function beginSession(
       writeAt() {},
       zero() {},
       discard() {},
-      extents: (offset, length) => device.extents(offset, length),
+      extents: (offset, length) => session.device.extents(offset, length),
       flush() {},
       close() {},
     },

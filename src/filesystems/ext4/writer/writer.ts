@@ -126,6 +126,10 @@ export class Ext4Writer implements FileSystemWriter {
     zeroFreeSpace(this.#use().session, progress);
   }
 
+  together<T>(action: () => T): T {
+    return this.#use().session.run(action, 'added');
+  }
+
   sync(): void {
     this.#hands?.session.commit();
   }
