@@ -32,7 +32,7 @@ export async function expandContent(
   switch (kind) {
     case 'ext':
       // resize2fs wants a filesystem that was checked.
-      await handle.e2fsck(device, { correct: true, forceall: true });
+      await handle.e2fsck(device, { forceall: true });
       await handle.resize2fs(device);
       return;
     case 'pv':
@@ -62,7 +62,7 @@ export async function shrinkContent(handle: Handle, device: string, size: number
   try {
     switch (kind) {
       case 'ext':
-        await handle.e2fsck(device, { correct: true, forceall: true });
+        await handle.e2fsck(device, { forceall: true });
         await handle.resize2fsSize(device, size);
         return;
       case 'pv':
