@@ -86,8 +86,24 @@ function isContinuation(byte: number): boolean {
 
 const ESCAPED = /[\uDC80-\uDCFF]/;
 
+/** Characters of a text that is short enough to be looked at one by one, as names mostly are. */
+const SHORT = 64;
+
+/** The bytes of a short text of ASCII alone: several times as fast as the encoder. */
+function encodeShort(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return undefined;
+    bytes[i] = unit;
+  }
+  return bytes;
+}
+
 /** Encode a guest string; escaped bytes become themselves again, other lone surrogates become U+FFFD. */
 export function encodeText(text: string): Uint8Array {
+  const short = text.length <= SHORT ? encodeShort(text) : undefined;
+  if (short !== undefined) return short;
   if (!ESCAPED.test(text)) return encoder.encode(text);
   const parts: number[] = [];
   let plainFrom = 0;

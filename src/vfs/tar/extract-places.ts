@@ -171,7 +171,8 @@ export class ExtractPlaces {
  * `..` in it.
  */
 export function harmless(name: string): string | undefined {
-  const plain = name.endsWith('/') ? name.replace(/\/+$/, '') : name;
+  const start = name.startsWith('./') ? 2 : 0;
+  const plain = name.endsWith('/') ? name.slice(start).replace(/\/+$/, '') : name.slice(start);
   if (plain.charCodeAt(0) !== 0x2e && plain.charCodeAt(0) !== 0x2f && !/\/(?:\/|\.)/.test(plain))
     return plain;
   const parts = plain.split('/').filter((part) => part !== '' && part !== '.');
