@@ -17,6 +17,8 @@ export class DirectorySectors {
   readonly size: number;
   readonly #device: BlockDevice;
   readonly #sectors = new Map<number, Sector>();
+  /** How many times something was changed in memory. */
+  changes = 0;
 
   constructor(device: BlockDevice) {
     this.#device = device;
@@ -51,6 +53,7 @@ export class DirectorySectors {
       sector = { bytes, durable: bytes.slice() };
       this.#sectors.set(number, sector);
     }
+    this.changes++;
     return sector.bytes;
   }
 

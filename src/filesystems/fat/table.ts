@@ -31,6 +31,8 @@ export class FatTable {
    * Ends of chains that have a next cluster by now, which is not said in the table yet; see `writer/transaction.ts`.
    */
   readonly links = new Map<number, number>();
+  /** How many entries were changed in memory. */
+  changes = 0;
   readonly #device: BlockDevice;
   readonly #geometry: Geometry;
   readonly #windows = new Map<number, Window>();
@@ -124,6 +126,7 @@ export class FatTable {
       const pair = window.view.getUint16(at, true);
       window.view.setUint16(at, cluster & 1 ? (pair & 0xf) | (value << 4) : (pair & 0xf000) | value, true);
     }
+    this.changes++;
     window.dirtyStart = Math.min(window.dirtyStart, at);
     window.dirtyEnd = Math.max(window.dirtyEnd, at + length);
   }

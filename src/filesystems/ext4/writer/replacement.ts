@@ -105,20 +105,29 @@ export class InodeReplacement implements Replacement {
     this.#open = false;
     if (this.#small !== undefined && this.#small.length === 0 && this.#size === 0) this.#small = undefined;
     this.#makeSpare();
-    const spare = this.#spare;
-    const done = this.#session.run(() => {
-      this.#content.assertWritable(this.#target);
-      this.#takeInline();
-      this.#exchange();
-      if (this.#small !== undefined) {
-        if (!this.#session.attributes.setInlineData(this.#target, this.#small)) {
-          this.#content.writePiece(this.#target, 0, this.#small);
+    const done = this.#exchangeWith(this.#spare);
+    if (!done) this.#removal.proceed(this.#spare);
+  }
+
+  /** Put the new content in place and free as much of the old one as one operation can; true if that was all. */
+  #exchangeWith(spare: number): boolean {
+    try {
+      return this.#session.run(() => {
+        this.#content.assertWritable(this.#target);
+        this.#takeInline();
+        this.#exchange();
+        if (this.#small !== undefined) {
+          if (!this.#session.attributes.setInlineData(this.#target, this.#small)) {
+            this.#content.writePiece(this.#target, 0, this.#small);
+          }
+          this.#content.setSize(this.#target, this.#size);
         }
-        this.#content.setSize(this.#target, this.#size);
-      }
-      return this.#removal.step(spare);
-    });
-    if (!done) this.#removal.proceed(spare);
+        return this.#removal.step(spare);
+      });
+    } catch (error) {
+      this.#discard();
+      throw error;
+    }
   }
 
   /**
@@ -165,6 +174,11 @@ export class InodeReplacement implements Replacement {
   abandon(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#discard();
+  }
+
+  /** Free the inode that holds what is not wanted. */
+  #discard(): void {
     if (this.#spare === 0) return;
     try {
       this.#removal.proceed(this.#spare);

@@ -58,8 +58,10 @@ export class DirectoryChanges {
     const inode = this.#find(directory, name);
     const { isDirectory, first } = this.#volume.file(inode);
     if (isDirectory) throw new GuestfsError('EISDIR', `${name} is a directory`);
-    if (first !== 0) this.#transaction.free(first, 'file');
+    // Damage is found before anything has changed.
+    if (first !== 0) this.#transaction.countChain(first);
     this.#remove(directory, inode, false);
+    if (first !== 0) this.#transaction.free(first, 'file');
     this.#content.touch(directory);
     return inode;
   }
@@ -69,8 +71,9 @@ export class DirectoryChanges {
     const { isDirectory, first } = this.#volume.file(inode);
     if (!isDirectory) throw new GuestfsError('ENOTDIR', `${name} is not a directory`);
     this.#checkEmpty(inode, name);
-    if (first !== 0) this.#transaction.free(first, 'directory');
+    if (first !== 0) this.#transaction.countChain(first);
     this.#remove(directory, inode, false);
+    if (first !== 0) this.#transaction.free(first, 'directory');
     this.#gone(inode);
     this.#volume.directoryChanged(directory, false);
     this.#content.touch(directory);
@@ -137,6 +140,11 @@ export class DirectoryChanges {
       this.#transaction.commit();
       return storeName(name, options, (compared) => names.has(compared));
     }
+  }
+
+  /** Forget what is known of free entries: an operation that failed may have taken some. */
+  forget(): void {
+    this.#known.clear();
   }
 
   /** Which entries of a directory are free. */

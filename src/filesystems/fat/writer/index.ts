@@ -14,6 +14,15 @@ const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 const S_IFDIR = 0o040000;
 
+/** Errors that an operation may meet anywhere, not only where it checks what it was given. */
+const BREAKING: ReadonlySet<string> = new Set(['EIO', 'EUCLEAN', 'ENXIO', 'EBADF']);
+
+interface Parts {
+  transaction: Transaction;
+  content: FileContent;
+  directories: DirectoryChanges;
+}
+
 /**
  * Writes FAT12, FAT16 and FAT32 as Linux's vfat does. What a power cut can leave, and why it is no more, is said at
  * {@link Transaction}.
@@ -23,7 +32,7 @@ export class FatWriter implements FileSystemWriter {
   readonly #device: WatchedDevice;
   readonly #mode: (inode: number) => number;
   /** Made at the first change, because it reads the table. */
-  #parts: { transaction: Transaction; content: FileContent; directories: DirectoryChanges } | undefined;
+  #parts: Parts | undefined;
   readonly #replacements = new Set<FatReplacement>();
 
   /** `mode` tells the mode of an inode as the reader shows it. */
@@ -43,7 +52,7 @@ export class FatWriter implements FileSystemWriter {
     if (type !== S_IFREG && type !== S_IFDIR) {
       throw new GuestfsError('EPERM', `FAT has only files and directories, ${name} would be neither`);
     }
-    return this.#begin().directories.create(directory, name, type === S_IFDIR);
+    return this.#change(({ directories }) => directories.create(directory, name, type === S_IFDIR));
   }
 
   link(_directory: number, name: string, _inode: number): void {
@@ -51,16 +60,18 @@ export class FatWriter implements FileSystemWriter {
   }
 
   unlink(directory: number, name: string): void {
-    const gone = this.#begin().directories.unlink(directory, name);
+    const gone = this.#change(({ directories }) => directories.unlink(directory, name));
     for (const replacement of this.#replacements) if (replacement.inode === gone) replacement.inode = 0;
   }
 
   rmdir(directory: number, name: string): void {
-    this.#begin().directories.rmdir(directory, name);
+    this.#change(({ directories }) => directories.rmdir(directory, name));
   }
 
   rename(fromDirectory: number, fromName: string, toDirectory: number, toName: string): void {
-    const { from, to } = this.#begin().directories.rename(fromDirectory, fromName, toDirectory, toName);
+    const { from, to } = this.#change(({ directories }) =>
+      directories.rename(fromDirectory, fromName, toDirectory, toName),
+    );
     if (from === to) return;
     for (const replacement of this.#replacements) {
       if (replacement.inode === from) replacement.inode = to;
@@ -69,19 +80,19 @@ export class FatWriter implements FileSystemWriter {
   }
 
   write(inode: number, offset: number, from: Uint8Array): void {
-    this.#begin().content.write(inode, offset, from);
+    this.#change(({ content }) => content.write(inode, offset, from));
   }
 
   truncate(inode: number, size: number): void {
-    this.#begin().content.truncate(inode, size);
+    this.#change(({ content }) => content.truncate(inode, size));
   }
 
   allocate(inode: number, offset: number, length: number, keepSize = false): void {
-    this.#begin().content.allocate(inode, offset, length, keepSize);
+    this.#change(({ content }) => content.allocate(inode, offset, length, keepSize));
   }
 
   punch(inode: number, offset: number, length: number): void {
-    this.#begin().content.punch(inode, offset, length);
+    this.#change(({ content }) => content.punch(inode, offset, length));
   }
 
   replace(inode: number, _size?: number): Replacement {
@@ -89,23 +100,28 @@ export class FatWriter implements FileSystemWriter {
     if (this.#volume.file(inode).isDirectory) {
       throw new GuestfsError('EISDIR', `inode ${inode} is a directory, it has no content to replace`);
     }
-    const replacement = new FatReplacement(this.#volume, transaction, content, inode, (done) => {
-      this.#replacements.delete(done);
-    });
+    const replacement = new FatReplacement(
+      this.#volume,
+      transaction,
+      content,
+      inode,
+      (act) => this.#change(act),
+      (done) => void this.#replacements.delete(done),
+    );
     this.#replacements.add(replacement);
     return replacement;
   }
 
   setAttributes(inode: number, changes: AttributeChanges): void {
-    const { content } = this.#begin();
-    setAttributes(this.#volume, content, inode, this.#mode(inode), changes);
+    this.#change(({ content }) => setAttributes(this.#volume, content, inode, this.#mode(inode), changes));
   }
 
   /** Set or, with undefined, remove the label, which has 11 bytes. Durable when it returns. */
   setLabel(label: Uint8Array | undefined): void {
-    const { transaction, directories } = this.#begin();
-    changeLabel(this.#volume, directories, label);
-    transaction.sync();
+    this.#change(({ transaction, directories }) => {
+      changeLabel(this.#volume, directories, label);
+      transaction.sync();
+    });
     writeBootLabel(this.#volume, label);
     this.#device.flush();
   }
@@ -128,7 +144,25 @@ export class FatWriter implements FileSystemWriter {
     this.#parts?.transaction.close();
   }
 
-  #begin(): { transaction: Transaction; content: FileContent; directories: DirectoryChanges } {
+  /**
+   * Do something as one operation. One that fails before it has changed anything did nothing. Nothing leads back from
+   * the middle, where reading may fail or damage show up: then, as after a write that failed, nothing of what is in
+   * memory is written any more, and the device keeps what the last commit made of it.
+   */
+  #change<T>(act: (parts: Parts) => T): T {
+    const parts = this.#begin();
+    const before = parts.transaction.changes;
+    try {
+      return act(parts);
+    } catch (error) {
+      const isPlanned = error instanceof GuestfsError && !BREAKING.has(error.code);
+      if (!isPlanned && parts.transaction.changes !== before) this.#device.failure ??= error;
+      parts.directories.forget();
+      throw error;
+    }
+  }
+
+  #begin(): Parts {
     if (this.#parts === undefined) {
       const transaction = new Transaction(this.#volume, this.#device);
       const content = new FileContent(this.#volume, transaction);

@@ -12,6 +12,7 @@ export class FatReplacement implements Replacement {
   readonly #volume: FatVolume;
   readonly #transaction: Transaction;
   readonly #content: FileContent;
+  readonly #operation: (act: () => void) => void;
   readonly #done: (replacement: FatReplacement) => void;
   #first = 0;
   #size = 0;
@@ -20,35 +21,46 @@ export class FatReplacement implements Replacement {
   #at = 0;
   #room = 0;
 
+  /** `operation` does something as one operation of the writer; `done` hears that nothing more will come. */
   constructor(
     volume: FatVolume,
     transaction: Transaction,
     content: FileContent,
     inode: number,
+    operation: (act: () => void) => void,
     done: (replacement: FatReplacement) => void,
   ) {
     this.#volume = volume;
     this.#transaction = transaction;
     this.#content = content;
     this.inode = inode;
+    this.#operation = operation;
     this.#done = done;
   }
 
   write(from: Uint8Array): void {
-    this.#append(from.length, (at, done, length) => {
-      this.#volume.device.writeAt(at, from.subarray(done, done + length));
+    this.#operation(() => {
+      this.#append(from.length, (at, done, length) => {
+        this.#volume.device.writeAt(at, from.subarray(done, done + length));
+      });
     });
   }
 
   writeZeroes(length: number): void {
-    this.#append(length, (at, _done, part) => this.#volume.device.zero(at, part));
+    this.#operation(() => {
+      this.#append(length, (at, _done, part) => this.#volume.device.zero(at, part));
+    });
   }
 
   finish(): void {
     // What is written to a file without a name goes with it.
     if (this.inode === 0) return this.abandon();
-    this.#transaction.begin();
-    this.#content.exchange(this.inode, this.#first, this.#size);
+    try {
+      this.#operation(() => this.#content.exchange(this.inode, this.#first, this.#size));
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
     this.#done(this);
   }
 
@@ -56,8 +68,7 @@ export class FatReplacement implements Replacement {
     this.#done(this);
     if (this.#first === 0) return;
     try {
-      this.#transaction.begin();
-      this.#transaction.free(this.#first, 'file');
+      this.#operation(() => this.#transaction.free(this.#first, 'file'));
     } catch {
       // The device failed before, or fails now: the clusters stay lost, and the next call says so.
     }
@@ -65,7 +76,6 @@ export class FatReplacement implements Replacement {
   }
 
   #append(length: number, act: (at: number, done: number, length: number) => void): void {
-    this.#transaction.begin();
     checkFileSize(this.#size + length);
     const { geometry, device } = this.#volume;
     let done = Math.min(this.#room, length);

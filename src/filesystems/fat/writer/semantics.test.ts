@@ -208,6 +208,7 @@ describe('limits of FAT', () => {
     assert.throws(() => writer.write(file, 0, Buffer.from('after!')), code('EIO'));
     assert.throws(() => writer.create(fs.root, 'G', FILE), code('EROFS'));
     assert.throws(() => writer.sync(), code('EROFS'));
+    assert.throws(() => fs.close(), code('EROFS'), 'who closes it hears that something is missing');
     fs.close();
     assert.equal(openFat(memoryDevice(volume(2048), { writable: false })).type, 'vfat');
     assert.throws(() => openFat(memoryDevice(bytes, { writable: false })).openWriter(), code('EROFS'));

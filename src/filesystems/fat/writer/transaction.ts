@@ -56,6 +56,7 @@ export class Transaction {
   readonly #held = new Map<number, DirectorySlots>();
   /** Names that the device still has, as `directory/name`. */
   readonly #removed = new Set<string>();
+  #changes = 0;
   #started = false;
   #closed = false;
 
@@ -72,6 +73,11 @@ export class Transaction {
     return this.allocator.free + this.#freeing;
   }
 
+  /** Grows with every change in memory, so that it tells whether an operation that failed had begun to change things. */
+  get changes(): number {
+    return this.#changes + this.#volume.sectors.changes + this.#volume.table.changes;
+  }
+
   /** Entries that must not be used before the next commit. */
   get held(): ReadonlySet<number> {
     return new Set(this.#held.keys());
@@ -80,16 +86,20 @@ export class Transaction {
   /** To be called before anything changes. Throws EROFS after an error of the device. */
   begin(): void {
     if (this.#closed) throw new GuestfsError('EBADF', 'the writer of the FAT volume is closed');
-    if (this.#device.failure !== undefined) {
-      throw new GuestfsError(
-        'EROFS',
-        `the FAT volume is not written any more, because a write to its device failed: ${String(this.#device.failure)}`,
-        { cause: this.#device.failure },
-      );
-    }
+    this.#assertSound();
     if (!this.#started) this.#setMounted(true);
     this.#started = true;
     if (this.#volume.sectors.count > MAX_SECTORS) this.commit();
+  }
+
+  #assertSound(): void {
+    const { failure } = this.#device;
+    if (failure === undefined) return;
+    throw new GuestfsError(
+      'EROFS',
+      `the FAT volume is not written any more, because its device failed: ${String(failure)}`,
+      { cause: failure },
+    );
   }
 
   /** A new chain; see {@link ClusterAllocator.allocate}. Makes pending frees real where there is too little space. */
@@ -104,6 +114,7 @@ export class Transaction {
       this.#volume.table.set(tail, next);
       return;
     }
+    this.#changes++;
     this.#volume.table.links.set(tail, next);
     this.#kinds.set(tail, kind);
   }
@@ -124,6 +135,7 @@ export class Transaction {
       table.set(last, END);
       this.allocator.release(next);
     } else if (table.links.has(last)) {
+      this.#changes++;
       table.links.delete(last);
       this.#kinds.delete(last);
       this.allocator.release(next);
@@ -182,8 +194,17 @@ export class Transaction {
     return this.#removed.size > 0;
   }
 
-  /** Write all changes in their order. */
+  /** Write all changes in their order. What fails here, fails for good: what the device has is not known any more. */
   commit(): void {
+    try {
+      this.#commit();
+    } catch (error) {
+      this.#device.failure ??= error;
+      throw error;
+    }
+  }
+
+  #commit(): void {
     const { table, sectors, chains } = this.#volume;
     table.writeOut();
     if (this.#applyLinks('file')) table.writeOut();
@@ -227,16 +248,20 @@ export class Transaction {
 
   close(): void {
     if (this.#closed) return;
-    if (this.#started && this.#device.failure === undefined) {
+    try {
+      if (!this.#started) return;
+      this.#assertSound();
       this.sync();
       if (!this.#volume.wasDirty) this.#setMounted(false);
       this.#barrier();
+    } finally {
+      this.#closed = true;
     }
-    this.#closed = true;
   }
 
   #free(first: number): void {
     this.#freeing += this.countChain(first);
+    this.#changes++;
     this.#frees.push(first);
   }
 
