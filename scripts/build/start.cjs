@@ -30,8 +30,15 @@ function readCache(name) {
   }
 }
 
+/** The name of a run's cache: the shell has one for runs that write. */
+function cacheOf(name, args) {
+  const writes = args.includes('--rw') || args.includes('-w') || args.includes('-N');
+  return name === 'guestfish' && writes ? `${name}-rw` : name;
+}
+
 exports.start = (name) => {
-  compile(readCache(name)).tools.start(name, process.argv.slice(2));
+  const args = process.argv.slice(2);
+  compile(readCache(cacheOf(name, args))).tools.start(name, args);
 };
 
 // A tool's cache is taken after the tool ran on an image, so that it holds what such a run needs and little else.
@@ -40,7 +47,7 @@ if (require.main === module && process.argv[2] === '--write-code-cache') {
   const [name, ...args] = process.argv.slice(3);
   void tools.runToolByName(name, args).then((status) => {
     if (status !== 0) throw new Error(`${name} ended with status ${status} while its code cache was made`);
-    fs.writeFileSync(cacheFile(name), script.createCachedData());
+    fs.writeFileSync(cacheFile(cacheOf(name, args)), script.createCachedData());
     process.exit(0);
   });
 }

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
@@ -69,7 +79,13 @@ export async function buildTools(root: string): Promise<void> {
   writeFileSync(join(folder, 'engine-worker.js'), "import '../backends/engine/engine-worker.js';\n");
   mkdirSync(join(folder, 'cache'));
   const image = join(root, 'examples', 'images', 'tiny-guest.qcow2');
-  for (const [name, ...args] of warmUps(image)) writeCodeCache(join(folder, 'start.cjs'), [name, ...args]);
+  for (const run of warmUps(image)) writeCodeCache(join(folder, 'start.cjs'), run);
+  const scratch = mkdtempSync(join(tmpdir(), 'guestfs-build-'));
+  try {
+    for (const run of writingWarmUps(image, scratch)) writeCodeCache(join(folder, 'start.cjs'), run);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
 }
 
 /** The tools whose start matters most, each with a run that uses what such runs use. */
@@ -83,6 +99,32 @@ function warmUps(image: string): [string, ...string[]][] {
     ['virt-inspector', '-a', image],
     ['virt-ls', '-a', image, '-lR', '/'],
     ['virt-tar-out', '-a', image, '/etc', '/dev/null'],
+  ];
+}
+
+/** The same of those that write, on a copy of the image and an empty disk in a folder. */
+function writingWarmUps(image: string, folder: string): [string, ...string[]][] {
+  const guest = join(folder, 'guest.qcow2');
+  const disk = join(folder, 'disk.img');
+  const input = join(folder, 'input');
+  copyFileSync(image, guest);
+  writeFileSync(disk, '');
+  truncateSync(disk, 64 * 1024 * 1024);
+  mkdirSync(input);
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(input, name), name.repeat(5000));
+  const archive = join(folder, 'input.tar');
+  const commands = [
+    'run : mkfs ext4 /dev/sda : mount /dev/sda / : mkdir /d',
+    `upload ${join(input, 'a')} /d/a : copy-in ${input} /d : tar-out /d ${archive} : tar-in ${archive} /`,
+    'write /d/b text : chmod 0600 /d/b : chown 1 1 /d/b : ln-s b /d/l : mv /d/b /d/c : rm /d/c : rm-rf /d : umount-all',
+  ];
+  return [
+    ['guestfish', '--rw', '--format=raw', '-a', disk, ...commands.join(' : ').split(' ')],
+    ['virt-copy-in', '-a', guest, join(input, 'a'), '/etc'],
+    ['virt-tar-in', '-a', guest, archive, '/etc'],
+    ['virt-edit', '-a', guest, '/etc/hostname', '-e', 's/^/x/'],
+    ['virt-customize', '-a', guest, '--write', '/etc/motd:text', '--mkdir', '/etc/made'],
+    ['virt-make-fs', '--type=ext4', input, join(folder, 'made.img')],
   ];
 }
 

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sha256 } from '../crypto/sha256.ts';
 import type { GuestfsError } from '../errors/index.ts';
 
 /** Times that a lock file of a process that is gone is removed before giving up. */
@@ -14,7 +14,11 @@ const TRIES = 3;
  */
 export function lockBeside(fd: number, path: string, busy: (who: string) => GuestfsError): () => void {
   const stat = fstatSync(fd, { bigint: true });
-  const identity = createHash('sha256').update(`${stat.dev}:${stat.ino}`).digest('hex').slice(0, 32);
+  const identity = Buffer.from(sha256(new TextEncoder().encode(`${stat.dev}:${stat.ino}`))).toString(
+    'hex',
+    0,
+    16,
+  );
   for (const name of [`${path}.lock`, join(tmpdir(), `guestfs-${identity}.lock`)]) {
     for (let tries = 0; tries < TRIES; tries++) {
       const made = create(name);

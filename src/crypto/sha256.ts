@@ -3,10 +3,15 @@
  * cryptography would cost more than the hashing. Streams and files go through the platform.
  */
 
-/** The first 32 bits of the fractional parts of the cube roots of the first 64 primes, and square roots of 8. */
-const { constants, initial } = makeConstants();
+interface Constants {
+  readonly constants: Int32Array;
+  readonly initial: Int32Array;
+}
 
-function makeConstants(): { constants: Int32Array; initial: Int32Array } {
+let known: Constants | undefined;
+
+/** The first 32 bits of the fractional parts of the cube roots of the first 64 primes, and square roots of 8. */
+function makeConstants(): Constants {
   const primes: number[] = [];
   for (let candidate = 2; primes.length < 64; candidate++) {
     if (primes.every((prime) => candidate % prime !== 0)) primes.push(candidate);
@@ -42,16 +47,24 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   const view = new DataView(padded.buffer);
   view.setUint32(padded.length - 8, Math.floor(bytes.length / 0x20000000));
   view.setUint32(padded.length - 4, (bytes.length << 3) >>> 0);
+  // Not made before they are needed: most programs that load this hash nothing.
+  const { constants, initial } = (known ??= makeConstants());
   const state = initial.slice();
   const words = new Int32Array(64);
-  for (let at = 0; at < padded.length; at += 64) block(view, at, state, words);
+  for (let at = 0; at < padded.length; at += 64) block(view, at, state, words, constants);
   const digest = new Uint8Array(32);
   const out = new DataView(digest.buffer);
   state.forEach((word, i) => out.setInt32(i * 4, word));
   return digest;
 }
 
-function block(view: DataView, at: number, state: Int32Array, words: Int32Array): void {
+function block(
+  view: DataView,
+  at: number,
+  state: Int32Array,
+  words: Int32Array,
+  constants: Int32Array,
+): void {
   for (let i = 0; i < 16; i++) words[i] = view.getInt32(at + i * 4);
   for (let i = 16; i < 64; i++) {
     const w15 = words[i - 15]!;
