@@ -225,7 +225,16 @@ export class MountedTreeWriter implements TreeWriter {
   }
 
   sync(): void {
-    for (const writer of this.#writers.values()) writer.sync();
+    // One filesystem that fails must not keep the others' changes from their devices.
+    const failures: unknown[] = [];
+    for (const writer of this.#writers.values()) {
+      try {
+        writer.sync();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   #directory(ref: FileRef): Node {

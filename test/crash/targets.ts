@@ -47,7 +47,7 @@ function scratch(): string {
 }
 
 /** What e2fsck(8) repairs: each text that ends in an answer of ours, or in what it did without asking. */
-function repairs(output: string): string[] {
+export function repairs(output: string): string[] {
   const found: string[] = [];
   let text = '';
   for (const line of output.split('\n')) {

@@ -88,11 +88,17 @@ export class EnginePlatform implements Platform, TreeOpener {
   }
 
   close(): void {
-    try {
-      this.mounts.unmountAll();
-    } finally {
-      for (const { device } of this.#disks) device.close();
-    }
+    const failures: unknown[] = [];
+    const attempt = (action: () => void): void => {
+      try {
+        action();
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    attempt(() => this.mounts.unmountAll());
+    for (const { device } of this.#disks) attempt(() => device.close());
+    if (failures.length > 0) throw failures[0];
   }
 }
 

@@ -72,8 +72,17 @@ export class EngineMounts implements MountControl {
     tree.writer?.sync();
   }
 
+  /** All of them, also where one fails: the others' changes must not be lost with it. Throws what failed first. */
   unmountAll(): void {
-    for (const mount of this.tree.list().toReversed()) this.#release(this.tree.unmount(mount.mountpoint).fs);
+    const failures: unknown[] = [];
+    for (const mount of this.tree.list().toReversed()) {
+      try {
+        this.#release(this.tree.unmount(mount.mountpoint).fs);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   remount(mountpoint: string, readonly: boolean): void {
