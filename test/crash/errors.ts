@@ -1,6 +1,7 @@
 import { GuestfsError } from '../../src/errors/index.ts';
 import { memoryDevice } from '../../src/block/memory.ts';
 import { failingDevice, type FailurePlan } from './failing-device.ts';
+import { abbreviate } from '../support/abbreviate.ts';
 import { snapshot, type Snapshot } from './snapshot.ts';
 import type { Target } from './targets.ts';
 import { judge } from './verdict.ts';
@@ -51,7 +52,9 @@ export function runErrors(
       const problem = run.crash ?? examine(target, run, clean, hasRename);
       if (problem === undefined || outcome.failures.length >= 3) continue;
       const how = `${plan.code}${plan.forever ? ' from then on' : ''}${plan.tears ? ', torn' : ''}`;
-      outcome.failures.push(`${outcome.name}: call ${at} (${run.failed}) fails with ${how}: ${problem}`);
+      outcome.failures.push(
+        abbreviate(`${outcome.name}: call ${at} (${run.failed}) fails with ${how}: ${problem}`, 2000),
+      );
     }
   }
   return outcome;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { openImage } from '../../src/images/index.ts';
 import { openExt4 } from '../../src/filesystems/ext4/index.ts';
 import type { FileSystem } from '../../src/filesystems/filesystem.ts';
+import { abbreviate } from '../support/abbreviate.ts';
 import { run } from '../support/tools.ts';
 import { repairs } from './targets.ts';
 import { pattern } from './workloads.ts';
@@ -218,7 +219,7 @@ export async function killMany(bench: KillBench, kills: number, random: () => nu
     outcome.kills++;
     if (ended) outcome.ended++;
     if (problem !== undefined)
-      outcome.failures.push(`killed after ${after} of ${Math.floor(took)} ms: ${problem}`);
+      outcome.failures.push(abbreviate(`killed after ${after} of ${Math.floor(took)} ms: ${problem}`, 2000));
   }
   return outcome;
 }

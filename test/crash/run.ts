@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { GuestfsError } from '../../src/errors/index.ts';
 import { memoryDevice } from '../../src/block/memory.ts';
 import { cuts, record } from './recorder.ts';
+import { abbreviate } from '../support/abbreviate.ts';
 import { snapshot, type Snapshot } from './snapshot.ts';
 import { workFolder, type Target } from './targets.ts';
 import { judge } from './verdict.ts';
@@ -95,7 +96,7 @@ export function runWorkload(
       judge(found, history, least, target.atomic),
     );
     if (problem !== undefined && outcome.failures.length < 3)
-      outcome.failures.push(`${cut.name}: ${problem}`);
+      outcome.failures.push(abbreviate(`${cut.name}: ${problem}`, 2000));
   }
   return outcome;
 }

@@ -4,6 +4,7 @@ import { memoryDevice } from '../../src/block/memory.ts';
 import type { FileSystem } from '../../src/filesystems/filesystem.ts';
 import { randomNumbers } from '../crash/recorder.ts';
 import { workFolder } from '../crash/targets.ts';
+import { abbreviate } from '../support/abbreviate.ts';
 import { compare, ours } from './compare.ts';
 import { needsKernelMount, withKernelMount } from './kernel.ts';
 import { randomOperations, runOne } from './operations.ts';
@@ -87,7 +88,10 @@ export function runRandom(target: RandomTarget, plan: RandomPlan): RandomOutcome
     const cause = error instanceof Error && error.cause instanceof Error ? `\n${error.cause.stack}` : '';
     const words =
       error instanceof Failure ? error.message : String(error instanceof Error ? error.stack : error);
-    outcome.failure = `${target.name}, seed ${plan.seed}, after ${outcome.operations} operations: ${words}${cause}\nlast calls:\n${(world?.log ?? []).slice(-25).join('\n')}`;
+    const log = (world?.log ?? []).slice(-25).join('\n');
+    outcome.failure = abbreviate(
+      `${target.name}, seed ${plan.seed}, after ${outcome.operations} operations: ${words}${cause}\nlast calls:\n${log}`,
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -29,6 +29,9 @@ export class DirectoryChanges {
     this.#volume = volume;
     this.#transaction = transaction;
     this.#content = content;
+    transaction.onRelease = () => {
+      for (const slots of this.#known.values()) slots.release();
+    };
   }
 
   create(directory: number, rawName: string, isDirectory: boolean): number {
@@ -225,7 +228,7 @@ export class DirectoryChanges {
     const offsets = slots.entriesOf(offset);
     for (const at of offsets) {
       slots.clear(at, held);
-      if (held) this.#transaction.hold(at, slots);
+      if (held) this.#transaction.hold(at);
     }
     this.#volume.changed(inode);
     const durable = isDurable(this.#volume, offset);
@@ -333,6 +336,7 @@ export class DirectoryChanges {
   #moved(from: number, to: number, first: number, fromDirectory: number, toDirectory: number): void {
     const slots = this.#known.get(from);
     this.#known.delete(from);
+    this.#transaction.directoryMoved(from, to);
     this.#volume.directoryChanged(from, true);
     this.#volume.directoryChanged(to, true);
     this.#volume.directoryChanged(fromDirectory, false);
@@ -351,8 +355,6 @@ export class DirectoryChanges {
   }
 
   #gone(inode: number): void {
-    const slots = this.#known.get(inode);
-    if (slots !== undefined) slots.isGone = true;
     this.#known.delete(inode);
     this.#volume.directoryChanged(inode, true);
   }

@@ -237,6 +237,26 @@ const WORKLOADS: readonly Workload[] = [
       put(fs, w, fs.root, 'other', NEW.toUpperCase());
     },
   },
+  {
+    name: 'a name is made again in a directory that was renamed',
+    renames: true,
+    before(fs, w) {
+      const directory = w.create(fs.root, 'dir', DIRECTORY);
+      for (let i = 0; i < 30; i++) w.create(directory, `F${i}`, FILE);
+    },
+    change(fs, w) {
+      const directory = fs.lookup(fs.root, 'dir');
+      w.unlink(directory, 'F0');
+      w.unlink(directory, 'F29');
+      w.rename(fs.root, 'dir', fs.root, 'moved');
+      w.create(fs.lookup(fs.root, 'moved'), 'F29', FILE);
+    },
+    holds(fs) {
+      const directory = fs.lookup(fs.root, 'moved') || fs.lookup(fs.root, 'dir');
+      const names = [...fs.readdir(directory)].map(({ name }) => name);
+      assert.equal(names.length, new Set(names).size, names.join(' '));
+    },
+  },
 ];
 
 const VOLUMES: readonly (readonly [string, number, MakeFatOptions])[] = [

@@ -142,6 +142,46 @@ describe('names on FAT', () => {
   });
 });
 
+describe('directories that move between two commits', () => {
+  // Two clusters of 512 bytes in a directory: a rename within it goes from one sector to another.
+  function twoSectors(): { bytes: Uint8Array; fs: FatFileSystem; directory: () => number } {
+    const bytes = volume(2048, { sectorsPerCluster: 1 });
+    const fs = openFat(memoryDevice(bytes));
+    const writer = fs.openWriter();
+    const directory = writer.create(fs.root, 'd', DIRECTORY);
+    for (let i = 0; i < 20; i++) writer.create(directory, `F${i}`, FILE);
+    writer.sync();
+    writer.rename(directory, 'F1', directory, 'MOVED');
+    return { bytes, fs, directory: () => fs.lookup(fs.root, 'e') };
+  }
+
+  test('have their old entries free again, whoever had them in mind', () => {
+    const { bytes, fs, directory } = twoSectors();
+    const writer = fs.openWriter();
+    // What fails makes the writer forget which entries are free.
+    assert.throws(() => writer.rmdir(fs.root, 'd'), code('ENOTEMPTY'));
+    writer.rename(fs.root, 'd', fs.root, 'e');
+    writer.sync();
+    const before = fs.stat(directory()).size;
+    for (let i = 0; i < 10; i++) writer.create(directory(), `G${i}`, FILE);
+    assert.equal(fs.stat(directory()).size, before, 'room that was freed is used');
+    fs.close();
+    sound(bytes);
+  });
+
+  test('may be removed before the commit', () => {
+    const { bytes, fs, directory } = twoSectors();
+    const writer = fs.openWriter();
+    assert.throws(() => writer.rmdir(fs.root, 'd'), code('ENOTEMPTY'));
+    writer.rename(fs.root, 'd', fs.root, 'e');
+    for (const name of names(fs, directory())) writer.unlink(directory(), name);
+    writer.rmdir(fs.root, 'e');
+    writer.create(fs.root, 'e', DIRECTORY);
+    fs.close();
+    sound(bytes);
+  });
+});
+
 describe('limits of FAT', () => {
   test('a full root directory, a full volume', () => {
     const bytes = volume(300);

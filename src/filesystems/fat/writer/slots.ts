@@ -26,12 +26,12 @@ export class DirectorySlots {
   readonly #volume: FatVolume;
   /** Inode of the directory; it changes when the directory is renamed. */
   inode: number;
-  /** The directory was removed. */
-  isGone = false;
   #state: Uint8Array;
   #count: number;
   /** First sector in which so many entries may be free together. */
   readonly #hints = new Uint32Array(PER_SECTOR + 1);
+  /** Free entries that must not be used before the next commit. */
+  #held: number[] = [];
 
   /** `held` are offsets of entries that are free, but must not be used yet. */
   constructor(volume: FatVolume, inode: number, held: ReadonlySet<number>) {
@@ -46,7 +46,10 @@ export class DirectorySlots {
       for (let i = 0; i < PER_SECTOR; i++) {
         const first = sector[i * ENTRY];
         const state = first === 0 ? NEVER : first === DELETED ? EMPTY : USED;
-        this.#state[slot + i] = held.size > 0 && held.has(offset + i * ENTRY) ? USED : state;
+        if (held.size > 0 && held.has(offset + i * ENTRY)) {
+          this.#state[slot + i] = USED;
+          this.#held.push(slot + i);
+        } else this.#state[slot + i] = state;
       }
     }
   }
@@ -129,16 +132,25 @@ export class DirectorySlots {
     return [offset];
   }
 
-  /** Mark an entry as deleted; it may be used again at once unless it is `held`. */
+  /** Mark an entry as deleted; it may be used again at once, or when it is released where it is `held`. */
   clear(offset: number, held: boolean): void {
     this.#volume.sectors.change(offset)[offset % SECTOR] = DELETED;
     this.#volume.entries.forget(offset);
-    if (!held) this.free(offset);
+    const slot = this.#slotOf(offset);
+    if (held) this.#held.push(slot);
+    else this.#free(slot);
   }
 
-  /** An entry that was held may be used again. */
-  free(offset: number): void {
-    const slot = this.#slotOf(offset);
+  /**
+   * Entries that were held may be used again. They are known by their numbers: the directory may have gone, or moved with
+   * others while nobody had this object in mind.
+   */
+  release(): void {
+    for (const slot of this.#held) this.#free(slot);
+    this.#held = [];
+  }
+
+  #free(slot: number): void {
     this.#state[slot] = EMPTY;
     const sector = Math.floor(slot / PER_SECTOR);
     for (let count = 1; count <= PER_SECTOR; count++) {

@@ -13,7 +13,6 @@ import { END } from '../table.ts';
 import type { FatVolume } from '../volume.ts';
 import type { WatchedDevice } from '../watched-device.ts';
 import { ClusterAllocator } from './allocator.ts';
-import type { DirectorySlots } from './slots.ts';
 
 /** Sectors of directories that may wait in memory. */
 const MAX_SECTORS = 8192;
@@ -52,10 +51,12 @@ export class Transaction {
   /** First clusters of chains that become free. */
   #frees: number[] = [];
   #freeing = 0;
-  /** Entries whose removal waits, and the directories they are of. */
-  readonly #held = new Map<number, DirectorySlots>();
-  /** Names that the device still has, as `directory/name`. */
-  readonly #removed = new Set<string>();
+  /** Offsets of entries whose removal waits. */
+  readonly #held = new Set<number>();
+  /** Names that the device still has, by directory. */
+  readonly #removed = new Map<number, Set<string>>();
+  /** Called when {@link held} entries may be used again. */
+  onRelease: () => void = () => {};
   #changes = 0;
   #started = false;
   #closed = false;
@@ -80,7 +81,7 @@ export class Transaction {
 
   /** Entries that must not be used before the next commit. */
   get held(): ReadonlySet<number> {
-    return new Set(this.#held.keys());
+    return this.#held;
   }
 
   /** To be called before anything changes. Throws EROFS after an error of the device. */
@@ -175,18 +176,28 @@ export class Transaction {
   }
 
   /** An entry is no more, but the device keeps it until what replaces it is there. */
-  hold(offset: number, slots: DirectorySlots): void {
-    this.#held.set(offset, slots);
+  hold(offset: number): void {
+    this.#held.add(offset);
   }
 
   /** Remember a name that the device still has. */
   removed(directory: number, name: string): void {
-    this.#removed.add(`${directory}/${name}`);
+    const names = this.#removed.get(directory);
+    if (names === undefined) this.#removed.set(directory, new Set([name]));
+    else names.add(name);
   }
 
   /** True where the device still has a name that was removed. */
   wasRemoved(directory: number, name: string): boolean {
-    return this.#removed.size > 0 && this.#removed.has(`${directory}/${name}`);
+    return this.#removed.get(directory)?.has(name) ?? false;
+  }
+
+  /** A directory has another inode: the names that the device still has in it are the same. */
+  directoryMoved(from: number, to: number): void {
+    const names = this.#removed.get(from);
+    this.#removed.delete(from);
+    this.#removed.delete(to);
+    if (names !== undefined) this.#removed.set(to, names);
   }
 
   /** Some name was removed since the last commit. */
@@ -232,8 +243,8 @@ export class Transaction {
     }
     this.#writeInformation();
     sectors.clear();
-    for (const [offset, slots] of this.#held) if (!slots.isGone) slots.free(offset);
     this.#held.clear();
+    this.onRelease();
     this.#cuts.clear();
     this.#removed.clear();
     this.allocator.settle();
