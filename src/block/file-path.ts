@@ -51,16 +51,22 @@ export function fileExists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** Bytes of a host file, and those that the host has set aside for it. Throws as stat(2) fails. */
+export function fileUsage(path: string): { size: number; allocated: number } {
+  try {
+    const { size, blocks } = statSync(path);
+    return { size, allocated: blocks * 512 };
+  } catch (error) {
+    throw hostError(error, `cannot look at ${path}`, path);
+  }
+}
+
 /** Remove a host file, if it is there. */
 export function removeFile(path: string): void {
   rmSync(path, { force: true });
 }
 
-/**
- * A name beside `path` that nobody uses: for a file that is to take its place.
- *
- * @public
- */
+/** A name beside `path` that nobody uses: for a file that is to take its place. */
 export function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.part`);
 }
@@ -68,8 +74,6 @@ export function temporaryBeside(path: string): string {
 /**
  * Put a finished file in the place of another, whose permissions it takes over; the name refers to the old or to the
  * new one at any time, and durably to the new one on return. Links are followed. Throws as rename(2) fails.
- *
- * @public
  */
 export function replaceFile(from: string, path: string): void {
   try {

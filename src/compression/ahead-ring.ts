@@ -1,22 +1,25 @@
 import { inflateRawInto } from './deflate.ts';
+import { packer } from './pack.ts';
 import { zstdInto } from './zstd.ts';
 
 /*
- * A ring of decompression jobs in shared memory. The thread that reads an image fills slots and takes results in
- * order; helper threads, and the reader itself while it waits, take jobs by an atomic cursor. Nothing but this
- * memory is shared.
+ * A ring of jobs in shared memory, all to decompress or all to compress. The thread that reads or writes an image fills
+ * slots and takes results in order; helper threads, and that thread itself while it waits, take jobs by an atomic cursor.
+ * Nothing but this memory is shared.
  */
 
 /** What all threads know of a ring. */
 export interface RingPlan {
   memory: SharedArrayBuffer;
   zstd: boolean;
+  /** The jobs are to compress; each piece becomes one stream. */
+  pack?: boolean;
   slots: number;
-  /** Pieces in one job; each is one compressed stream with its own output. */
+  /** Pieces in one job, each with its own output: of one compressed stream, or for one. */
   pieces: number;
   /** Bytes of output of one piece. */
   pieceSize: number;
-  /** Bytes of compressed input that a slot has room for. */
+  /** Bytes of input that a slot has room for. */
   inputSize: number;
 }
 
@@ -67,7 +70,7 @@ export class Ring {
     return CONTROL_WORDS + (ticket % this.plan.slots) * this.#slotWords + word;
   }
 
-  /** Memory for the compressed bytes of a ticket. */
+  /** Memory for the input of a ticket. */
   input(ticket: number): Uint8Array {
     const { slots, inputSize } = this.plan;
     const start = this.#firstByte + (ticket % slots) * inputSize;
@@ -80,7 +83,7 @@ export class Ring {
     return this.#bytes.subarray(start, start + pieceSize);
   }
 
-  /** Say where in the input a piece's stream is; length 0 for a piece that has none. */
+  /** Say where in the input a piece is; length 0 for one that is not there. */
   describe(ticket: number, piece: number, start: number, length: number): void {
     const at = this.#word(ticket, SLOT_HEAD + 3 * piece);
     this.#words[at] = start;
@@ -94,6 +97,12 @@ export class Ring {
     return filled === this.plan.pieceSize ? this.#output(ticket, piece) : undefined;
   }
 
+  /** The compressed piece of a finished job, or undefined where it is not smaller than the piece itself. */
+  packed(ticket: number, piece: number): Uint8Array | undefined {
+    const filled = this.#words[this.#word(ticket, SLOT_HEAD + 3 * piece) + 2] as number;
+    return filled > 0 ? this.#output(ticket, piece).subarray(0, filled) : undefined;
+  }
+
   /** Hand a filled slot out; tickets are given in order, from 0. */
   submit(ticket: number): void {
     Atomics.store(this.#words, this.#word(ticket, STATE), OPEN);
@@ -101,7 +110,7 @@ export class Ring {
     Atomics.notify(this.#words, SUBMITTED);
   }
 
-  /** Decompress the next job that nobody has taken; false if there is none. */
+  /** Do the next job that nobody has taken; false if there is none. */
   help(): boolean {
     for (;;) {
       const next = Atomics.load(this.#words, NEXT);
@@ -109,17 +118,19 @@ export class Ring {
       if (Atomics.compareExchange(this.#words, NEXT, next, next + 1) !== next) continue;
       const state = this.#word(next, STATE);
       if (Atomics.compareExchange(this.#words, state, OPEN, TAKEN) !== OPEN) continue;
-      this.#decompress(next);
+      this.#work(next);
       Atomics.store(this.#words, state, DONE);
       Atomics.notify(this.#words, state);
       return true;
     }
   }
 
-  #decompress(ticket: number): void {
-    const { pieces, zstd } = this.plan;
+  #work(ticket: number): void {
+    const { pieces, pieceSize, zstd, pack } = this.plan;
     const input = this.input(ticket);
-    const into = zstd ? zstdInto : inflateRawInto;
+    const into = pack === true ? packer(zstd) : zstd ? zstdInto : inflateRawInto;
+    // What takes as much room as the piece itself is of no use.
+    const room = pack === true ? pieceSize - 1 : pieceSize;
     for (let piece = 0; piece < pieces; piece++) {
       const at = this.#word(ticket, SLOT_HEAD + 3 * piece);
       const start = this.#words[at] as number;
@@ -127,9 +138,9 @@ export class Ring {
       if (length === 0) continue;
       let filled = -1;
       try {
-        filled = into(input.subarray(start, start + length), this.#output(ticket, piece));
+        filled = into(input.subarray(start, start + length), this.#output(ticket, piece).subarray(0, room));
       } catch {
-        // The reader decompresses the piece again and says what is wrong with it.
+        // The reader decompresses the piece again and says what is wrong with it; one to be packed stays as it is.
       }
       this.#words[at + 2] = filled;
     }

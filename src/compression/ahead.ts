@@ -25,6 +25,8 @@ function findEntry(): URL | null {
 /** What a ring is made for. */
 export interface AheadOptions {
   zstd: boolean;
+  /** The jobs are to compress, not to decompress. */
+  pack?: boolean;
   pieces: number;
   pieceSize: number;
   slots: number;
@@ -39,12 +41,18 @@ export interface Ahead {
   close(): void;
 }
 
+/** A ring without helpers: who waits for a job does it. */
+export function startAlone(options: AheadOptions): Ahead {
+  const ring = new Ring({ ...options, memory: new SharedArrayBuffer(ringBytes(options)) });
+  return { ring, wake() {}, close() {} };
+}
+
 /**
- * A ring whose jobs are decompressed by helper threads. Undefined where that cannot help: on a machine with one
+ * A ring whose jobs are done by helper threads, `most` at most. Undefined where that cannot help: on a machine with one
  * processor, where two rings are in use already, or where the helper's code is not found.
  */
-export function startAhead(options: AheadOptions): Ahead | undefined {
-  const helpers = Math.min(MAX_HELPERS, availableParallelism() - 1);
+export function startAhead(options: AheadOptions, most: number = MAX_HELPERS): Ahead | undefined {
+  const helpers = Math.min(MAX_HELPERS, most, availableParallelism() - 1);
   if (helpers < 1 || rings >= MAX_RINGS) return undefined;
   if (entry === undefined) entry = findEntry();
   if (entry === null) return undefined;
@@ -65,7 +73,7 @@ export function startAhead(options: AheadOptions): Ahead | undefined {
         // Loaded when it is needed: most runs never decompress ahead.
         const threads = process.getBuiltinModule('node:worker_threads');
         const worker = new threads.Worker(url, {
-          name: 'guestfs decompress',
+          name: options.pack === true ? 'guestfs compress' : 'guestfs decompress',
           workerData: plan,
           // The program's own flags (--import, --test) are not for this thread.
           execArgv: [],

@@ -42,6 +42,7 @@ interface Chain {
   /** Identities of the files from the first image to this one. */
   above: readonly string[];
   warn: (message: string) => void;
+  opened: (path: string) => void;
 }
 
 /** Open an image and, as the policy allows, what it refers to. */
@@ -53,6 +54,7 @@ export function openChain(path: string, options: ImageOptions): OpenedImage {
     folder: folderOf(path),
     above: [],
     warn: options.warn ?? (() => {}),
+    opened: options.opened ?? (() => {}),
   };
   return openOne(path, options, chain);
 }
@@ -63,6 +65,7 @@ function openOne(path: string, options: ImageOptions, chain: Chain): OpenedImage
   const writer = chain.above.length === 0 ? otherWriter(path) : undefined;
   const file = openFile(path);
   try {
+    chain.opened(path);
     if (writer !== undefined) {
       chain.warn(
         `${path} is in use by ${writer}: what is read may be inconsistent; stop it, or read a snapshot`,
@@ -85,6 +88,7 @@ function openOne(path: string, options: ImageOptions, chain: Chain): OpenedImage
 function openForWriting(path: string, options: ImageOptions, chain: Chain): OpenedImage {
   const file = openGrowingFile(path);
   try {
+    chain.opened(path);
     const probed = options.format === undefined;
     const format = options.format ?? probeImageFormat(file).name;
     if (format === 'raw') {
@@ -114,9 +118,8 @@ function openForWriting(path: string, options: ImageOptions, chain: Chain): Open
 }
 
 /**
- * Open a qcow2 image as what writes it, for those that change more than the guest's bytes. Locks and throws as {@link openChain}.
- *
- * @public
+ * Open a qcow2 image as what writes it, for those that change more than the guest's bytes. Locks and throws as
+ * {@link openChain}; of an image in another format it says so with EINVAL.
  */
 export function openWriter(
   path: string,
@@ -125,12 +128,17 @@ export function openWriter(
 ): QcowWriter {
   const file = openGrowingFile(path);
   try {
+    const { name } = probeImageFormat(file);
+    if (name !== 'qcow2') {
+      throw new GuestfsError('EINVAL', `the image has the format ${name}, expected qcow2`);
+    }
     const chain: Chain = {
       policy,
       probed: false,
       folder: folderOf(path),
       above: [],
       warn: warn ?? (() => {}),
+      opened: () => {},
     };
     return openQcow2ForWriting(path, file, chain);
   } catch (error) {

@@ -19,6 +19,8 @@ export interface ImageOptions {
   snapshot?: string;
   /** Told what is odd about an image that opens all the same. */
   warn?: (message: string) => void;
+  /** Told of each host file of the chain as it is opened. */
+  opened?: (path: string) => void;
 }
 
 /** An opened image. */

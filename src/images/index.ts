@@ -2,6 +2,10 @@ import { openChain } from './chain.ts';
 import type { ImageOptions, OpenedImage } from './image.ts';
 
 export type { BackingPolicy, ImageOptions, OpenedImage } from './image.ts';
+export { convertImage } from './convert/convert.ts';
+export type { ConvertOptions, ImageSizes } from './convert/options.ts';
+export { createImage, type CreateOptions, type Preallocation } from './create.ts';
+export type { StepOptions } from './steps.ts';
 export { diskFormat, diskHasBackingFile, diskVirtualSize } from './info.ts';
 export type { QcowSnapshot } from './qcow2/index.ts';
 export { IMAGE_FORMATS, probeImageFormat, type ImageFormat } from './formats.ts';

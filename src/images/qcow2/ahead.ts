@@ -59,7 +59,7 @@ export class ReadAhead {
     if (length < SMALL) return;
     if (Math.abs(offset - this.#lastEnd) > SLOPPY && !this.#onlySkips(offset)) {
       this.#sequential = 0;
-      this.#forget();
+      this.forget();
     }
     this.#lastEnd = offset + length;
   }
@@ -136,7 +136,8 @@ export class ReadAhead {
     this.#oldest = first.done === true ? this.#ticket : first.value;
   }
 
-  #forget(): void {
+  /** Drop what was decompressed and not yet taken. */
+  forget(): void {
     if (this.#scheduled < 0) return;
     const answered = this.#ahead?.ring.drop(this.#oldest, this.#ticket) ?? true;
     this.#tickets.clear();

@@ -39,6 +39,11 @@ export class ClusterCache {
     part.set(cluster.subarray(from, from + part.length));
   }
 
+  /** Forget all clusters. */
+  clear(): void {
+    this.#kept.clear();
+  }
+
   #stream(host: number, length: number): Uint8Array {
     if (this.#compressed.length < length) {
       this.#compressed = new Uint8Array(Math.max(length, this.#clusterSize));

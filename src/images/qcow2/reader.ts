@@ -86,6 +86,12 @@ export class QcowReader implements BlockDevice {
     }
   }
 
+  /** Other streams may come to where those were that are kept decompressed. */
+  forgetCompressed(): void {
+    this.#clusters.clear();
+    this.#ahead.forget();
+  }
+
   *extents(offset: number, length: number): Iterable<Extent> {
     const map = this.#map;
     const { backing } = this.#parts;

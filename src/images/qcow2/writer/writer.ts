@@ -7,6 +7,7 @@ import { readSnapshots } from '../snapshots.ts';
 import { TABLE, TableCache } from './cache.ts';
 import { Entries, STATE, type State } from './entries.ts';
 import { clearAutoclear, refuseWriting } from './header-fields.ts';
+import { PackedArea } from './packed.ts';
 import { Refcounts, type ClusterRange } from './refcounts.ts';
 
 /** Largest piece that is put together in memory, where it is not a whole cluster that is larger. */
@@ -45,6 +46,7 @@ export class QcowWriter implements BlockDevice {
   readonly #clusterSize: number;
   readonly #subclusterSize: number;
   readonly #scratch: Uint8Array;
+  #packed: PackedArea | undefined;
   /** The image was changed since it was opened, and what must be said of that is said. */
   #touched = false;
   /** Something was written since the last flush. */
@@ -76,6 +78,7 @@ export class QcowWriter implements BlockDevice {
   }
 
   readAt(offset: number, into: Uint8Array): void {
+    this.#packed?.flush();
     this.#reader.readAt(offset, into);
   }
 
@@ -307,6 +310,51 @@ export class QcowWriter implements BlockDevice {
     entries.store(entry, host, allocatedBits | mask, zeroBits & ~mask);
   }
 
+  /**
+   * Store the cluster at a guest offset compressed. What compressed it must use the method that the header states, and
+   * give fewer bytes than the cluster has. Not for images with an external data file.
+   */
+  writeCompressed(offset: number, stream: Uint8Array): void {
+    const area = this.#packedArea();
+    const entry = this.#foreignEntry(offset);
+    const host = area.append(stream);
+    this.entries.storeCompressed(entry, host, area.count(host, stream.length));
+  }
+
+  /**
+   * Store clusters whose streams follow each other, as they are in another image of the same method: `bytes` has them
+   * all, `residue` is the offset of the first one in its sector there. `clusters` gives for each the guest's offset, where
+   * its stream begins in `bytes`, and how long it is.
+   */
+  copyCompressed(bytes: Uint8Array, residue: number, clusters: readonly number[]): void {
+    const area = this.#packedArea();
+    const host = area.append(bytes, residue);
+    for (let i = 0; i < clusters.length; i += 3) {
+      const start = host + (clusters[i + 1] as number);
+      const entry = this.#foreignEntry(clusters[i] as number);
+      this.entries.storeCompressed(entry, start, area.count(start, clusters[i + 2] as number));
+    }
+  }
+
+  #packedArea(): PackedArea {
+    this.#touch();
+    this.relieve();
+    // A stream may come to where another one was.
+    if (this.#packed === undefined) this.#reader.forgetCompressed();
+    this.#packed ??= new PackedArea(this.file, this.refcounts, this.#clusterSize);
+    return this.#packed;
+  }
+
+  /** The entry of the cluster at a guest offset, with nothing that it refers to any more. */
+  #foreignEntry(offset: number): number {
+    const { entries } = this;
+    const cluster = offset / this.#clusterSize;
+    const index = Math.floor(cluster / entries.perTable);
+    const entry = entries.ownTable(index) + (cluster % entries.perTable) * entries.entrySize;
+    if (entries.look(entry) !== STATE.ABSENT) entries.release(entry);
+    return entry;
+  }
+
   zero(offset: number, length: number): void {
     this.#touch();
     this.#clear(offset, length, true);
@@ -408,6 +456,12 @@ export class QcowWriter implements BlockDevice {
   /** Bring everything to the disk, in the order that this class states. */
   commit(): void {
     const { cache, file, refcounts } = this;
+    this.#packed?.flush();
+    if (refcounts.hasFrees) {
+      // Some of what is freed may be in the clusters that are being filled.
+      this.#packed?.close();
+      this.#packed = undefined;
+    }
     if (refcounts.size > file.size) file.resize(refcounts.size);
     if (this.#data !== file) this.#data.flush();
     cache.write(TABLE.REFCOUNT_BLOCK);
@@ -437,6 +491,11 @@ export class QcowWriter implements BlockDevice {
     } finally {
       this.#reader.close();
     }
+  }
+
+  /** Close without bringing anything to the disk that is not there yet: for an image that is all flushed, or given up. */
+  abandon(): void {
+    this.#reader.close();
   }
 
   /** Fill with what the guest has below this image, zeroes where there is nothing. */
