@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-
 /** The parts of koffi that are used. */
 interface Koffi {
   load(library: string | null): { func(declaration: string): (...args: unknown[]) => unknown };
@@ -54,6 +52,7 @@ export function nativeSeek(): NativeCalls['lseek'] | undefined {
 function load(): NativeCalls | undefined {
   try {
     // A CommonJS bundle has no import.meta.url: start at the program then.
+    const { createRequire } = process.getBuiltinModule('node:module');
     const require = createRequire(import.meta.url ?? process.argv[1] ?? `${process.cwd()}/`);
     const koffi = require('koffi') as Koffi;
     const library = koffi.load(null);

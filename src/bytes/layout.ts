@@ -60,7 +60,38 @@ export function layout<F extends Record<string, Field<unknown>>>(
   endian: 'le' | 'be',
   fields: F,
 ): Layout<F> {
-  const littleEndian = endian === 'le';
+  // Made at first use: most runs look at few of the structures that are declared.
+  let view: ViewClass | undefined;
+  const check = (bytes: Uint8Array, base: number): void => {
+    if (base < 0 || base + size > bytes.length) {
+      throw new CorruptError(name, `needs ${size} bytes at ${base}, found ${bytes.length - base}`);
+    }
+  };
+  return {
+    name,
+    size,
+    fields,
+    view(bytes, base = 0) {
+      check(bytes, base);
+      view ??= viewClass(name, size, endian === 'le', fields);
+      return new view(name, bytes, base) as View<F>;
+    },
+    aim(view, base) {
+      check(view.bytes, base);
+      (view as LayoutView).base = base;
+      return view;
+    },
+  };
+}
+
+type ViewClass = new (structure: string, bytes: Uint8Array, base: number) => LayoutView;
+
+function viewClass(
+  name: string,
+  size: number,
+  littleEndian: boolean,
+  fields: Record<string, Field<unknown>>,
+): ViewClass {
   class StructureView extends LayoutView {}
   for (const [key, field] of Object.entries(fields)) {
     if (field.offset + field.size > size) {
@@ -78,25 +109,7 @@ export function layout<F extends Record<string, Field<unknown>>>(
       },
     });
   }
-  const check = (bytes: Uint8Array, base: number): void => {
-    if (base < 0 || base + size > bytes.length) {
-      throw new CorruptError(name, `needs ${size} bytes at ${base}, found ${bytes.length - base}`);
-    }
-  };
-  return {
-    name,
-    size,
-    fields,
-    view(bytes, base = 0) {
-      check(bytes, base);
-      return new StructureView(name, bytes, base) as View<F>;
-    },
-    aim(view, base) {
-      check(view.bytes, base);
-      (view as LayoutView).base = base;
-      return view;
-    },
-  };
+  return StructureView;
 }
 
 /** Unsigned 8-bit field. */

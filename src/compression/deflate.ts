@@ -1,5 +1,5 @@
-import * as zlib from 'node:zlib';
 import { directStream, proves, type Direct } from './direct.ts';
+import { zlib } from './node-zlib.ts';
 
 let inflater: Direct | undefined;
 
@@ -14,19 +14,22 @@ export function inflateRawInto(stream: Uint8Array, into: Uint8Array): number {
 }
 
 function directInflater(): Direct | undefined {
-  const direct = directStream(() => zlib.createInflateRaw({ chunkSize: 64 }), zlib.constants.Z_SYNC_FLUSH);
+  const direct = directStream(
+    () => zlib().createInflateRaw({ chunkSize: 64 }),
+    zlib().constants.Z_SYNC_FLUSH,
+  );
   const sample = new Uint8Array(4000).map((_, i) => (i * i) % 251);
-  return direct !== undefined && proves(direct, sample, zlib.deflateRawSync(sample)) ? direct : undefined;
+  return direct !== undefined && proves(direct, sample, zlib().deflateRawSync(sample)) ? direct : undefined;
 }
 
 /** {@link inflateRawInto} by Node's public interface alone. */
 export function inflateRawPublic(stream: Uint8Array, into: Uint8Array): number {
   const inflate = (most: number): number => {
-    const bytes = zlib.inflateRawSync(stream, {
+    const bytes = zlib().inflateRawSync(stream, {
       // One output chunk: the default of 16 KiB costs copies.
       chunkSize: Math.max(64, into.length),
       maxOutputLength: most,
-      finishFlush: zlib.constants.Z_SYNC_FLUSH,
+      finishFlush: zlib().constants.Z_SYNC_FLUSH,
     });
     const filled = Math.min(bytes.length, into.length);
     into.set(bytes.subarray(0, filled));

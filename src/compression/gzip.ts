@@ -1,7 +1,7 @@
-import * as zlib from 'node:zlib';
 import { CorruptError } from '../errors/index.ts';
 import type { Transform } from './transform.ts';
 import { ZlibStream } from './zlib-stream.ts';
+import { zlib } from './node-zlib.ts';
 
 /** Bytes that one step of a stream gives at most in one piece. */
 const CHUNK = 64 * 1024;
@@ -10,14 +10,14 @@ const INPUT = 16 * 1024;
 
 /** Compress as gzip(1) does (RFC 1952), without name or time. `level` is 1 to 9. */
 export function gzipCompressor(level = 6): Transform {
-  const stream = new ZlibStream(zlib.createGzip({ level, chunkSize: CHUNK }));
+  const stream = new ZlibStream(zlib().createGzip({ level, chunkSize: CHUNK }));
   return {
     *push(chunk) {
-      const bytes = stream.step(chunk, zlib.constants.Z_NO_FLUSH);
+      const bytes = stream.step(chunk, zlib().constants.Z_NO_FLUSH);
       if (bytes.length > 0) yield bytes;
     },
     *end() {
-      yield stream.step(new Uint8Array(0), zlib.constants.Z_FINISH);
+      yield stream.step(new Uint8Array(0), zlib().constants.Z_FINISH);
       stream.close();
     },
     close: () => stream.close(),
@@ -26,7 +26,7 @@ export function gzipCompressor(level = 6): Transform {
 
 /** Decompress gzip, of one member or several (RFC 1952). */
 export function gzipDecompressor(): Transform {
-  const stream = new ZlibStream(zlib.createGunzip({ chunkSize: CHUNK }));
+  const stream = new ZlibStream(zlib().createGunzip({ chunkSize: CHUNK }));
   const step = (chunk: Uint8Array, flush: number): Uint8Array => {
     try {
       return stream.step(chunk, flush);
@@ -37,12 +37,12 @@ export function gzipDecompressor(): Transform {
   return {
     *push(chunk) {
       for (let at = 0; at < chunk.length; at += INPUT) {
-        const bytes = step(chunk.subarray(at, at + INPUT), zlib.constants.Z_NO_FLUSH);
+        const bytes = step(chunk.subarray(at, at + INPUT), zlib().constants.Z_NO_FLUSH);
         if (bytes.length > 0) yield bytes;
       }
     },
     *end() {
-      const bytes = step(new Uint8Array(0), zlib.constants.Z_FINISH);
+      const bytes = step(new Uint8Array(0), zlib().constants.Z_FINISH);
       stream.close();
       if (bytes.length > 0) yield bytes;
     },

@@ -1,4 +1,4 @@
-import * as zlib from 'node:zlib';
+import type * as Zlib from 'node:zlib';
 
 /**
  * The streams of node:zlib driven synchronously. Node's public interface has one-shot synchronous calls and
@@ -18,7 +18,7 @@ export class ZlibStream {
   readonly #close: () => void;
   #closed = false;
 
-  constructor(stream: zlib.Gunzip | zlib.Gzip | zlib.InflateRaw | zlib.Inflate) {
+  constructor(stream: Zlib.Gunzip | Zlib.Gzip | Zlib.InflateRaw | Zlib.Inflate) {
     this.#stream = stream as unknown as SyncStream;
     this.#handle = this.#stream._handle as { close(): void };
     this.#close = this.#handle.close.bind(this.#handle);

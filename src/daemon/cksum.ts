@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { zlib } from '../compression/node-zlib.ts';
 
 /**
  * The checksum of cksum(1): CRC-32 of POSIX (XCU cksum), polynomial 0x04c11db7, most significant bit first, over the
@@ -43,6 +43,6 @@ export class Cksum {
       word = ((word >>> 2) & 0x33333333) | ((word & 0x33333333) << 2);
       scratch[i] = ((word >>> 4) & 0x0f0f0f0f) | ((word & 0x0f0f0f0f) << 4);
     }
-    this.#crc = crc32(turned, this.#crc);
+    this.#crc = zlib().crc32(turned, this.#crc);
   }
 }

@@ -1,3 +1,4 @@
+import { blockdevActions } from './actions/blockdev.ts';
 import { devicesActions } from './actions/devices.ts';
 import { directoryActions } from './actions/directory.ts';
 import { extensionsActions } from './actions/extensions.ts';
@@ -14,6 +15,7 @@ import type { DaemonActions } from './generated/contract.ts';
  * archives, package databases and regular expressions would have been loaded. All of it is in `registry.ts` as well.
  */
 export const lightImplementations: Partial<DaemonActions> = {
+  ...blockdevActions,
   ...devicesActions,
   ...directoryActions,
   ...extensionsActions,

@@ -1,6 +1,7 @@
 import { wipeKeys } from '../actions/check.ts';
 import type { Backend, BackendCall, FileOrigin, FileTarget, Reproducible } from '../backends/backend.ts';
 import { noteSuccess } from '../daemon/action-log.ts';
+import { monotonicMilliseconds } from '../daemon/monotonic.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { CallQueue } from './call-queue.ts';
 import { DriveList } from './drives.ts';
@@ -223,7 +224,7 @@ export class HandleCore {
     if (this.drives.length === 0) {
       throw new GuestfsError('EINVAL', 'launch: no drive was added, call add_drive before launch');
     }
-    const started = performance.now();
+    const started = monotonicMilliseconds();
     this.log(`launch: program=${this.settings.program}`);
     this.log(`launch: backend=${this.settings.backend}`);
     this.log(`launch: ${this.drives.length} drive(s)`);
@@ -247,7 +248,7 @@ export class HandleCore {
       await backend?.kill();
       throw error;
     }
-    this.log(`launch: ready after ${(performance.now() - started).toFixed(1)} ms`);
+    this.log(`launch: ready after ${(monotonicMilliseconds() - started).toFixed(1)} ms`);
     this.events.emit('launch_done');
   }
 

@@ -1,5 +1,6 @@
 import type { Implementations } from '../../daemon/daemon.ts';
 import { lightImplementations } from '../../daemon/light-registry.ts';
+import { topicOf } from '../../daemon/topics.ts';
 import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
 import { drainInto, gather } from './spool.ts';
 import { EngineSession, type CreatePlatform, type SessionCall } from './session.ts';
@@ -12,7 +13,9 @@ import { EngineSession, type CreatePlatform, type SessionCall } from './session.
 export class OwnThreadBackend implements Backend {
   readonly name = 'engine';
   readonly #session: EngineSession;
-  /** False while only the light implementations are loaded. */
+  /** What is loaded so far. */
+  #loaded: Implementations = lightImplementations;
+  /** False while only light implementations and some topics are loaded. */
   #complete: boolean;
   readonly #cancelled = new Int32Array(new SharedArrayBuffer(4));
 
@@ -22,7 +25,7 @@ export class OwnThreadBackend implements Backend {
       createPlatform,
       events,
       this.#cancelled,
-      actions ?? lightImplementations,
+      actions ?? this.#loaded,
     );
   }
 
@@ -53,11 +56,12 @@ export class OwnThreadBackend implements Backend {
     });
   }
 
-  /** Load what implements the action: inspection alone for its own, everything for any other. */
+  /** Load what implements the action: its topic, or everything. */
   async #load(action: string): Promise<void> {
-    if (action.startsWith('inspect_')) {
-      const { inspectActions } = await import('../../daemon/actions/inspect.ts');
-      this.#session.use({ ...lightImplementations, ...inspectActions });
+    const topic = await topicOf(action);
+    if (topic !== undefined) {
+      this.#loaded = { ...this.#loaded, ...topic };
+      this.#session.use(this.#loaded);
       if (this.#session.implements(action)) return;
     }
     const { implementations } = await import('../../daemon/registry.ts');

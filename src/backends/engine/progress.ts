@@ -1,3 +1,5 @@
+import { monotonicMilliseconds } from '../../daemon/monotonic.ts';
+
 /** Milliseconds of a call that pass before its first progress message. */
 const FIRST_AFTER = 2000;
 /** Milliseconds between two progress messages: three a second at most. */
@@ -16,7 +18,7 @@ export class ProgressMeter {
   #position = 0;
   #total = 0;
 
-  constructor(emit: (position: number, total: number) => void, now: () => number = () => performance.now()) {
+  constructor(emit: (position: number, total: number) => void, now: () => number = monotonicMilliseconds) {
     this.#emit = emit;
     this.#now = now;
   }

@@ -4,6 +4,7 @@ import { actionEntry } from '../../actions/table.ts';
 import type { ByteSource } from '../../daemon/context.ts';
 import { Daemon, type CallIO, type Implementations } from '../../daemon/daemon.ts';
 import { toGuestfsError } from '../../daemon/failure.ts';
+import { monotonicMilliseconds } from '../../daemon/monotonic.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/contract.ts';
 import type { EngineConfig } from '../../platform/engine/config.ts';
@@ -67,7 +68,7 @@ export class EngineSession {
   /** Open the drives. */
   launch(config: LaunchConfig): void {
     try {
-      const started = performance.now();
+      const started = monotonicMilliseconds();
       const { reproducible } = config;
       if (reproducible !== undefined) {
         fixClock(reproducible.time);
@@ -88,7 +89,7 @@ export class EngineSession {
         this.#actions,
       );
       if (config.verbose) {
-        const milliseconds = (performance.now() - started).toFixed(1);
+        const milliseconds = (monotonicMilliseconds() - started).toFixed(1);
         this.#events.library(`launch: engine opened ${config.drives.length} drive(s) in ${milliseconds} ms`);
       }
     } catch (error) {

@@ -1,9 +1,9 @@
-import * as zlib from 'node:zlib';
 import { CorruptError, UnsupportedError } from '../../errors/index.ts';
+import { zlib } from '../node-zlib.ts';
 
 /** CRC-32 of `bytes`, going on from `value`. */
 export function crc32(bytes: Uint8Array, value = 0): number {
-  return (zlib as unknown as { crc32(data: Uint8Array, value: number): number }).crc32(bytes, value);
+  return (zlib() as unknown as { crc32(data: Uint8Array, value: number): number }).crc32(bytes, value);
 }
 
 /** A check over uncompressed data. */

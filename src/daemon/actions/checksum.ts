@@ -1,6 +1,5 @@
 import type { DaemonActions } from '../generated/contract.ts';
 import { Cksum } from '../cksum.ts';
-import { createHash } from 'node:crypto';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import { chunksOf, deviceContent, fileContent, type Content } from '../content.ts';
 import type { ActionContext, ByteSink } from '../context.ts';
@@ -24,7 +23,7 @@ function checksumType(name: string): ChecksumType {
 }
 
 function checksumOf(context: ActionContext, type: ChecksumType, content: Content): string {
-  const sum = type === 'crc' ? new Cksum() : createHash(type);
+  const sum = type === 'crc' ? new Cksum() : process.getBuiltinModule('node:crypto').createHash(type);
   for (const chunk of chunksOf(context, content)) sum.update(chunk);
   return sum instanceof Cksum ? sum.digest() : sum.digest('hex');
 }

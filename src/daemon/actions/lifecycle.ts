@@ -1,6 +1,7 @@
 import { GuestfsError } from '../../errors/index.ts';
 import type { ActionContext } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';
+import { monotonicMilliseconds } from '../monotonic.ts';
 
 /** How often a sleeping call looks whether it was cancelled, in milliseconds. */
 const SLICE = 20;
@@ -8,10 +9,10 @@ const SLICE = 20;
 const never = new Int32Array(new SharedArrayBuffer(4));
 
 function sleep(context: ActionContext, milliseconds: number): void {
-  const end = performance.now() + milliseconds;
+  const end = monotonicMilliseconds() + milliseconds;
   for (;;) {
     context.checkCancelled();
-    const left = end - performance.now();
+    const left = end - monotonicMilliseconds();
     if (left <= 0) return;
     Atomics.wait(never, 0, 0, Math.min(left, SLICE));
   }

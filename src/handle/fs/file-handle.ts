@@ -1,4 +1,4 @@
-import { Readable, Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { GuestfsMethods } from '../generated/methods.ts';
 import { asNode, nodeError } from './error.ts';
 import {
@@ -178,6 +178,8 @@ export class GuestFileHandle implements AsyncDisposable {
     this.#check('read', 'read');
     const { start, end = Number.MAX_SAFE_INTEGER, highWaterMark = 64 * 1024, autoClose = true } = options;
     const pieces = this.#pieces(start, end, highWaterMark, autoClose);
+    // Node's streams are loaded where one is asked for: tools use this class's neighbours, and start without.
+    const { Readable } = process.getBuiltinModule('node:stream');
     const stream = Readable.from(pieces, { objectMode: false, highWaterMark });
     return options.encoding === undefined ? stream : stream.setEncoding(options.encoding);
   }
@@ -337,6 +339,7 @@ export class GuestFileHandle implements AsyncDisposable {
     this.#check('write', 'write');
     const { start, encoding = 'utf8', highWaterMark = 64 * 1024, autoClose = true } = options;
     let position = start ?? null;
+    const { Writable } = process.getBuiltinModule('node:stream');
     return new Writable({
       highWaterMark,
       defaultEncoding: encoding,

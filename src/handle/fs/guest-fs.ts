@@ -1,6 +1,5 @@
 import { constants } from 'node:fs';
 import { posix } from 'node:path';
-import { Readable } from 'node:stream';
 import { GuestfsError } from '../../errors/index.ts';
 import { asNode, nodeError, type GuestFsError } from './error.ts';
 import { GuestFileHandle } from './file-handle.ts';
@@ -94,7 +93,7 @@ export class GuestFs extends GuestFsReader {
       const isNew = mode !== 0o666 && !(await this.guest.exists(at));
       if (typeof data === 'string' || ArrayBuffer.isView(data)) {
         await this.guest.write(at, bytesOf(data, encoding), call);
-      } else await this.guest.upload(Readable.from(piecesOf(data, encoding)), { path: at }, call);
+      } else await this.guest.upload(piecesOf(data, encoding), { path: at }, call);
       if (isNew) await this.guest.chmod(mode & ~(await this.guest.getUmask()), at);
     });
   }

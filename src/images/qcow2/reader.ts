@@ -7,7 +7,7 @@ import { ClusterMap, RUN, type ActiveTable, type Sized } from './map.ts';
 import { TableWindows, type Tables } from './windows.ts';
 
 /** Windows of tables and bytes of decompressed clusters that the top image of a chain keeps. */
-const TABLE_WINDOWS = 64;
+const TABLE_WINDOWS = 256;
 const CLUSTER_BYTES = 4 * 1024 * 1024;
 
 /** Where a qcow2 image's bytes are. */

@@ -1,7 +1,7 @@
 import type { BlockDevice } from '../../block/device.ts';
 
 /** Bytes of a window: several L2 tables of small clusters, a slice of a table of large ones. */
-const WINDOW = 64 * 1024;
+const WINDOW = 16 * 1024;
 
 /** Reads the tables of an image. */
 export interface Tables {
@@ -21,7 +21,7 @@ export class TableWindows implements Tables {
   #lastIndex = -1;
   #last: DataView = new DataView(new ArrayBuffer(0));
 
-  /** `keep` is the number of windows kept; 64, which are 4 MiB, map 32 GiB where clusters have 64 KiB. */
+  /** `keep` is the number of windows kept; 256, which are 4 MiB, map 32 GiB where clusters have 64 KiB. */
   constructor(file: BlockDevice, keep: number) {
     this.#file = file;
     this.#keep = keep;
