@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import { fuzz, random } from '../../test/support/fuzz.ts';
@@ -81,6 +82,7 @@ const COMMANDS: readonly (readonly [CompressionType, string])[] = [
   ['xz', 'xz --block-size=100KiB -T2 -c'],
   ['xz', 'xz --lzma2=preset=6,lc=0,lp=4,pb=0 -c'],
   ['xz', 'xz --lzma2=dict=4KiB -c'],
+  ['xz', 'xz --x86 --lzma2 -c'],
   ['lzma', 'xz --format=lzma -c'],
   ['lzma', 'xz --format=lzma -0 -c'],
   ['bzip2', 'bzip2 -c'],
@@ -98,6 +100,18 @@ const COMMANDS: readonly (readonly [CompressionType, string])[] = [
   ['lz4', 'lz4 -q -BX --content-size -c'],
   ['lz4', 'lz4 -q -l -c'],
 ];
+
+describe('xz with the branch filter', { skip: skipWithout('xz') }, () => {
+  const program = readFileSync(process.execPath);
+  const middle = program.length >> 1;
+  const code = program.subarray(middle, middle + 2_000_000);
+  for (const filter of ['--x86', '--x86=start=4096']) {
+    test(`${filter}: machine code`, () => {
+      const packed = tool(`xz ${filter} --lzma2=preset=0 -c`, code);
+      for (const step of [1 << 30, 65521]) assert.ok(feed(decompressor('xz'), packed, step).equals(code));
+    });
+  }
+});
 
 describe('what the tools compress is decompressed', () => {
   for (const [type, command] of COMMANDS) {

@@ -1,6 +1,7 @@
 import { CorruptError, UnsupportedError } from '../../errors/index.ts';
 import type { ByteQueue } from '../queue.ts';
 import { need, transformOf, want, type Transform } from '../transform.ts';
+import { X86Branches } from './branch-x86.ts';
 import { checkFor } from './check.ts';
 import { crc32 } from './check.ts';
 import { lzma2, lzma2DictionarySize } from './lzma2.ts';
@@ -11,9 +12,9 @@ import { lzma2, lzma2DictionarySize } from './lzma2.ts';
 
 const HEADER_MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
 const LZMA2 = 0x21;
+const BRANCH_X86 = 0x04;
 const FILTERS: Record<number, string> = {
   0x03: 'delta',
-  0x04: 'BCJ x86',
   0x05: 'BCJ PowerPC',
   0x06: 'BCJ IA-64',
   0x07: 'BCJ ARM',
@@ -71,7 +72,7 @@ function* block(queue: ByteQueue, checkType: number): Steps {
   yield* need(queue, length, 'xz block header');
   const header = queue.take(length).slice();
   verify('xz block header', header.subarray(0, length - 4), header, length - 4);
-  const dictionarySize = readFilters(header);
+  const { dictionarySize, branches } = readFilters(header);
   const check = checkFor(checkType);
   // Padding makes the compressed data a multiple of four: count what LZMA2 takes from the queue.
   let taken = 0;
@@ -81,9 +82,15 @@ function* block(queue: ByteQueue, checkType: number): Steps {
     const step = steps.next();
     taken += before - queue.length;
     if (step.done === true) break;
-    if (step.value !== undefined) check.update(step.value);
-    yield step.value;
+    const plain = step.value === undefined ? undefined : (branches?.push(step.value) ?? step.value);
+    if (plain !== undefined) check.update(plain);
+    yield plain;
     before = queue.length;
+  }
+  if (branches !== undefined) {
+    const rest = branches.end();
+    check.update(rest);
+    yield rest;
   }
   const padding = (4 - (taken % 4)) % 4;
   yield* need(queue, padding + check.size, 'xz block');
@@ -91,32 +98,51 @@ function* block(queue: ByteQueue, checkType: number): Steps {
   check.verify(queue.take(check.size));
 }
 
-/** Dictionary size of the only filter that is known; throws for others. */
-function readFilters(header: Uint8Array): number {
+/** What the data went through. */
+interface Filters {
+  dictionarySize: number;
+  branches: X86Branches | undefined;
+}
+
+/** LZMA2, and before it the branch filter for x86 or nothing; throws for other filters. */
+function readFilters(header: Uint8Array): Filters {
   const flags = header[1] as number;
+  const end = header.length - 4;
   let at = 2;
   const integer = (): number => {
-    const [value, next] = readInteger(header, at, header.length - 4);
+    const [value, next] = readInteger(header, at, end);
     at = next;
     return value;
   };
   if ((flags & 0x40) !== 0) integer();
   if ((flags & 0x80) !== 0) integer();
   const count = (flags & 3) + 1;
+  let branches: X86Branches | undefined;
   for (let i = 0; i < count; i++) {
     const id = integer();
     const size = integer();
-    if (id !== LZMA2) {
-      throw new UnsupportedError(`xz data use the filter ${FILTERS[id] ?? id}, only LZMA2 is known`, {
-        structure: 'xz block header',
-      });
+    if (id === BRANCH_X86 && i === 0) {
+      if ((size !== 0 && size !== 4) || at + size > end) {
+        throw new CorruptError('xz block header', `the BCJ x86 filter has ${size} bytes of properties`);
+      }
+      const start =
+        size === 0 ? 0 : new DataView(header.buffer, header.byteOffset + at, 4).getUint32(0, true);
+      branches = new X86Branches(start);
+      at += size;
+      continue;
     }
-    if (i !== count - 1 || size !== 1 || at >= header.length - 4) {
+    if (id !== LZMA2) {
+      throw new UnsupportedError(
+        `xz data use the filter ${FILTERS[id] ?? id}, known are LZMA2 and BCJ x86 before it`,
+        { structure: 'xz block header' },
+      );
+    }
+    if (i !== count - 1 || size !== 1 || at >= end) {
       throw new CorruptError('xz block header', 'the LZMA2 filter is not the last or has wrong properties');
     }
-    return lzma2DictionarySize(header[at] as number);
+    return { dictionarySize: lzma2DictionarySize(header[at] as number), branches };
   }
-  throw new CorruptError('xz block header', 'no filter');
+  throw new CorruptError('xz block header', 'there is no LZMA2 filter');
 }
 
 /** A variable-length integer: seven bits a byte, at most nine bytes. */
