@@ -123,7 +123,7 @@ export class FileDriver implements BlockDevice {
   /** The host's disk works while the program does, so that the flush at the end has less to wait for. */
   #beginWriting(): void {
     this.#waiting = 0;
-    nativeCalls()?.syncFileRange(this.#fd, 0, 0, BEGIN_WRITING);
+    nativeCalls()?.beginSyncFileRange(this.#fd, 0, 0, BEGIN_WRITING);
   }
 
   flush(): void {

@@ -1,6 +1,12 @@
+/** A function of a library, called in this thread or, with a callback as its last argument, in another. */
+interface KoffiFunction {
+  (...args: unknown[]): unknown;
+  async(...args: unknown[]): void;
+}
+
 /** The parts of koffi that are used. */
 interface Koffi {
-  load(library: string | null): { func(declaration: string): (...args: unknown[]) => unknown };
+  load(library: string | null): { func(declaration: string): KoffiFunction };
   errno(): number;
 }
 
@@ -8,8 +14,8 @@ interface Koffi {
 export interface NativeCalls {
   lseek(fd: number, offset: number, whence: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;
-  /** sync_file_range(2). */
-  syncFileRange(fd: number, offset: number, length: number, flags: number): number;
+  /** sync_file_range(2) on another thread: handing much to a disk takes its time. What it answers is lost. */
+  beginSyncFileRange(fd: number, offset: number, length: number, flags: number): void;
   flock(fd: number, operation: number): number;
   /** fcntl(2) with a `struct flock`, which the kernel reads and, for a question, fills. */
   fcntlLock(fd: number, command: number, lock: Uint8Array): number;
@@ -66,7 +72,7 @@ function load(): NativeCalls | undefined {
     return {
       lseek: (fd, offset, whence) => Number(lseek(fd, offset, whence)),
       fallocate: (fd, mode, offset, length) => Number(fallocate(fd, mode, offset, length)),
-      syncFileRange: (fd, offset, length, flags) => Number(syncFileRange(fd, offset, length, flags)),
+      beginSyncFileRange: (fd, offset, length, flags) => syncFileRange.async(fd, offset, length, flags, () => {}),
       flock: (fd, operation) => Number(flock(fd, operation)),
       fcntlLock: (fd, command, lock) => Number(fcntl(fd, command, 'void *', lock)),
       errno: () => koffi.errno(),

@@ -47,3 +47,45 @@ export function crc32cRaw(crc: number, bytes: Uint8Array, start = 0, end = bytes
   for (; i < end; i++) c = (c >>> 8) ^ t[(c ^ bytes[i]!) & 0xff]!;
   return c >>> 0;
 }
+
+/** Operators that continue a CRC over 2^n zero bytes, each as four tables of a byte of the register; made when needed. */
+const ZEROES: Int32Array[] = [];
+
+function zeroesOperator(power: number): Int32Array {
+  for (let n = ZEROES.length; n <= power; n++) {
+    const operator = new Int32Array(4 * 256);
+    const half = ZEROES[n - 1];
+    for (let byte = 0; byte < 4; byte++) {
+      for (let i = 0; i < 256; i++) {
+        const register = i << (8 * byte);
+        operator[byte * 256 + i] =
+          half === undefined
+            ? (register >>> 8) ^ TABLES[register & 0xff]!
+            : applyOperator(half, applyOperator(half, register));
+      }
+    }
+    ZEROES.push(operator);
+  }
+  return ZEROES[power]!;
+}
+
+function applyOperator(operator: Int32Array, crc: number): number {
+  return (
+    operator[crc & 0xff]! ^
+    operator[0x100 + ((crc >>> 8) & 0xff)]! ^
+    operator[0x200 + ((crc >>> 16) & 0xff)]! ^
+    operator[0x300 + (crc >>> 24)]!
+  );
+}
+
+/**
+ * Continue a raw CRC over `count` zero bytes, in steps as many as `count` has bits. As a CRC is linear, this tells what
+ * a change of some bytes does to the checksum of all: the CRC, from 0, of the difference, and of the zeroes behind it.
+ */
+export function crc32cZeroes(crc: number, count: number): number {
+  let c = crc;
+  for (let power = 0, left = count; left > 0; power++, left >>>= 1) {
+    if (left & 1) c = applyOperator(zeroesOperator(power), c);
+  }
+  return c >>> 0;
+}

@@ -5,6 +5,8 @@
  * rounds of eight steps, and TEA (Wheeler and Needham, "TEA, a tiny encryption algorithm", 16 cycles).
  */
 
+import type { SuperBlockView } from './layout.ts';
+
 const LEGACY = 0;
 const HALF_MD4 = 1;
 const TEA = 2;
@@ -28,6 +30,18 @@ const FLAG_UNSIGNED_HASH = 0x2;
 /** The version that a stored one stands for: whether characters are signed is the filesystem's choice. */
 export function hashVersion(stored: number, superBlockFlags: number): number {
   return stored < UNSIGNED && superBlockFlags & FLAG_UNSIGNED_HASH ? stored + UNSIGNED : stored;
+}
+
+const seeds = new WeakMap<SuperBlockView, readonly number[]>();
+
+/** `s_hash_seed`, taken out of a superblock once: no filesystem that is open gets another. */
+export function hashSeed(superBlock: SuperBlockView): readonly number[] {
+  let seed = seeds.get(superBlock);
+  if (seed === undefined) {
+    seed = superBlock.s_hash_seed;
+    seeds.set(superBlock, seed);
+  }
+  return seed;
 }
 
 /**

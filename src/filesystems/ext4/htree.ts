@@ -2,7 +2,7 @@ import { CorruptError } from '../../errors/index.ts';
 import type { CachedBlock } from './block-cache.ts';
 import { indexCountOffset, searchEntries, type DirectoryPiece, type WantedName } from './directory.ts';
 import { INCOMPAT_LARGEDIR } from './features.ts';
-import { hashVersion, nameHash } from './hash.ts';
+import { hashSeed, hashVersion, nameHash } from './hash.ts';
 import type { Geometry } from './superblock.ts';
 
 /** Offsets in `dx_root`: the limit and count, and the hash version. */
@@ -40,8 +40,8 @@ export function lookupIndexed(
   const levels = root.bytes[0x1e]!;
   const unusedFlags = root.bytes[0x1f]!;
   if (unusedFlags & 1 || levels >= (geometry.incompat & INCOMPAT_LARGEDIR ? 3 : 2)) return undefined;
-  const { s_flags, s_hash_seed } = geometry.superBlock;
-  const hash = nameHash(hashVersion(version, s_flags), wanted.hashed, s_hash_seed)?.major;
+  const { superBlock } = geometry;
+  const hash = nameHash(hashVersion(version, superBlock.s_flags), wanted.hashed, hashSeed(superBlock))?.major;
   if (hash === undefined) return undefined;
 
   const frames: Frame[] = [];

@@ -34,7 +34,7 @@ import type { QuotaAccounts } from './quota/index.ts';
 import type { SpaceAccounts } from './space.ts';
 import type { BlockStore, OperationPart } from './store.ts';
 import type { LiveSuperBlock } from './superblock.ts';
-import { writeTime } from './times.ts';
+import { writeBirth } from './times.ts';
 
 /** Groups that are looked at for a directory below the root. */
 const SPREAD_GROUPS = 1024;
@@ -331,9 +331,7 @@ export class LiveInodeStore implements InodeStore, LiveInodes, SpaceAccounts, Op
       const extra = wanted >= 4 && wanted % 4 === 0 && wanted <= room ? wanted : Math.min(32, room);
       view.setUint16(base + Inode.i_extra_isize, extra, true);
     }
-    for (const field of ['atime', 'ctime', 'mtime', 'crtime'] as const) {
-      writeTime(inode, field, now, this.#geometry);
-    }
+    writeBirth(inode, now, this.#geometry);
     return inode;
   }
 

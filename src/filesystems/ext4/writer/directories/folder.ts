@@ -1,4 +1,4 @@
-import { crc32cRaw } from '../../../../bytes/crc32c.ts';
+import { crc32cRaw, crc32cZeroes } from '../../../../bytes/crc32c.ts';
 import { CorruptError, GuestfsError } from '../../../../errors/index.ts';
 import { crcOfZeroes, inodeSeed } from '../../checksum.ts';
 import { indexCountOffset, verifyDirectoryBlock, type DirectoryPiece } from '../../directory.ts';
@@ -21,7 +21,7 @@ import {
 } from '../../layout.ts';
 import { inodeSize } from '../../stat.ts';
 import type { StoredBlock, WriterParts } from '../contract.ts';
-import { setU32, type EntryRun } from './entries.ts';
+import { getU32, setU32, type EntryRun } from './entries.ts';
 
 /** Largest size of a directory whose size has 32 bits, of which Linux uses 31. */
 const SMALL_DIRECTORY_LIMIT = 0x7fffffff;
@@ -206,6 +206,23 @@ export class Folders {
     setU32(bytes, tail, 0);
     setU32(bytes, tail + 4, DIRENT_TAIL_SIZE + DIRENT_TAIL_TYPE * 0x1000000);
     setU32(bytes, tail + 8, crc32cRaw(folder.seed, bytes, 0, tail));
+  }
+
+  /**
+   * Change the bytes of a leaf block from `start` to `end`, and make its checksum, which has to be right, right again:
+   * summing up what changes is enough.
+   */
+  patchLeaf(block: StoredBlock, start: number, end: number, change: () => void): void {
+    if (!this.parts.store.geometry.checksums) {
+      change();
+      return;
+    }
+    const { bytes } = block;
+    const tail = this.leafBytes;
+    const before = crc32cRaw(0, bytes, start, end);
+    change();
+    const difference = crc32cZeroes(before ^ crc32cRaw(0, bytes, start, end), tail - end);
+    setU32(bytes, tail + 8, getU32(bytes, tail + 8) ^ difference);
   }
 
   /** Set the checksum of an index block whose limit and count are at `countAt`. */

@@ -8,6 +8,7 @@ import {
   findEntry,
   getU32,
   holdsNames,
+  NAME_AT,
   placeOfParent,
   pointEntry,
   putDots,
@@ -75,18 +76,24 @@ class Directories implements DirectoryWriter {
   }
 
   remove(directory: number, name: string): void {
-    this.#changeEntry(directory, name, 'removing', (run, place) => removeEntry(run, place));
+    const head = ({ at, previous }: EntryPlace): number => (previous < 0 ? at : previous);
+    this.#changeEntry(directory, name, 'removing', head, (run, place) => removeEntry(run, place));
   }
 
   replace(directory: number, name: string, inode: number, type: number): void {
     this.#folders.refuseEncrypted(this.#folders.open(directory), `giving ${name} another file`);
-    this.#changeEntry(directory, name, 'replacing', (run, place) => pointEntry(run, place.at, inode, type));
+    const head = ({ at }: EntryPlace): number => at;
+    this.#changeEntry(directory, name, 'replacing', head, (run, place) =>
+      pointEntry(run, place.at, inode, type),
+    );
   }
 
+  /** `headOf` tells the offset of the entry of which `change` will change what stands before its name. */
   #changeEntry(
     directory: number,
     name: string,
     action: string,
+    headOf: (place: EntryPlace) => number,
     change: (run: EntryRun, place: EntryPlace) => void,
   ): void {
     const folders = this.#folders;
@@ -105,8 +112,13 @@ class Directories implements DirectoryWriter {
           const block = folders.change(folder, logical);
           const run = this.#entriesOf(folder, block);
           if (run !== undefined && findEntry(run, matches, this.#place)) {
-            change(run, this.#place);
-            this.#seal(folder, block);
+            const head = headOf(this.#place);
+            if (this.#isRoot(folder, block)) {
+              change(run, this.#place);
+              this.#seal(folder, block);
+            } else {
+              folders.patchLeaf(block, head, head + NAME_AT, () => change(run, this.#place));
+            }
             this.#places.freed(folder, logical);
             folders.countChange(folder);
             return;
@@ -167,13 +179,16 @@ class Directories implements DirectoryWriter {
 
   /** Set the checksum of a block, whichever kind it is. */
   #seal(folder: Folder, block: StoredBlock): void {
+    if (this.#isRoot(folder, block)) this.#folders.sealIndex(folder, block, DX_ROOT_COUNT);
+    else this.#folders.sealLeaf(folder, block);
+  }
+
+  /** True if a block is the root of the directory's hash tree, whose checksum is elsewhere. */
+  #isRoot(folder: Folder, block: StoredBlock): boolean {
     const { blockSize } = this.#parts.store.geometry;
-    const indexed = (folder.flags & INODE_INDEX) !== 0;
-    if (indexed && indexCountOffset(block.bytes, 0, blockSize) === DX_ROOT_COUNT) {
-      this.#folders.sealIndex(folder, block, DX_ROOT_COUNT);
-    } else {
-      this.#folders.sealLeaf(folder, block);
-    }
+    return (
+      (folder.flags & INODE_INDEX) !== 0 && indexCountOffset(block.bytes, 0, blockSize) === DX_ROOT_COUNT
+    );
   }
 
   setParent(directory: number, parent: number): void {

@@ -13,6 +13,7 @@ import {
   neededBytes,
   placeOfParent,
   setLength,
+  usedBytes,
 } from './entries.ts';
 import type { Folder, Folders } from './folder.ts';
 import { beginRoot, openNode } from './index-node.ts';
@@ -63,8 +64,9 @@ export function insertLinear(
     const gap = findGap(folders.leaf(folder, folders.read(folder, logical)), needed);
     if (gap < 0) continue;
     const block = folders.change(folder, logical);
-    fillGap(folders.leaf(folder, block), gap, inode, name, type);
-    folders.sealLeaf(folder, block);
+    const run = folders.leaf(folder, block);
+    const end = gap + usedBytes(block.bytes, gap) + needed;
+    folders.patchLeaf(block, gap, end, () => fillGap(run, gap, inode, name, type));
     places.set(folder, logical);
     return;
   }

@@ -3,7 +3,7 @@ import { GuestfsError, UnsupportedError } from '../../../../errors/index.ts';
 import { fold, foldedName } from '../../casefold.ts';
 import { exactName, type NameDecoder, type WantedName } from '../../directory.ts';
 import { wantedNoKey } from '../../fscrypt.ts';
-import { hashVersion, nameHash } from '../../hash.ts';
+import { hashSeed, hashVersion, nameHash } from '../../hash.ts';
 import { INODE_CASEFOLD, INODE_ENCRYPT } from '../../layout.ts';
 import type { Geometry } from '../../superblock.ts';
 
@@ -50,19 +50,20 @@ export type Hasher = (bytes: Uint8Array) => number | undefined;
  * computed here.
  */
 export function hasherOf(geometry: Geometry, flags: number, storedVersion: number): Hasher {
-  const { s_flags, s_hash_seed } = geometry.superBlock;
-  const version = hashVersion(storedVersion, s_flags);
-  if (nameHash(version, NO_NAME, s_hash_seed) === undefined || (flags & INODE_ENCRYPT) !== 0) {
+  const { superBlock } = geometry;
+  const seed = hashSeed(superBlock);
+  const version = hashVersion(storedVersion, superBlock.s_flags);
+  if (nameHash(version, NO_NAME, seed) === undefined || (flags & INODE_ENCRYPT) !== 0) {
     throw new UnsupportedError(
       `changing a hash tree directory whose names have hashes of version ${storedVersion}` +
         `${flags & INODE_ENCRYPT ? ' in encrypted form' : ''}, 0 to 5 are known here`,
       { structure: 'dx_root' },
     );
   }
-  if ((flags & INODE_CASEFOLD) === 0) return (bytes) => nameHash(version, bytes, s_hash_seed)!.major;
+  if ((flags & INODE_CASEFOLD) === 0) return (bytes) => nameHash(version, bytes, seed)!.major;
   return (bytes) => {
     const folded = foldedBytes(bytes);
-    return folded === undefined ? undefined : nameHash(version, folded, s_hash_seed)!.major;
+    return folded === undefined ? undefined : nameHash(version, folded, seed)!.major;
   };
 }
 

@@ -3,7 +3,7 @@ import { indexCountOffset, type WantedName } from '../../directory.ts';
 import { INCOMPAT_LARGEDIR } from '../../features.ts';
 import { DX_ROOT_COUNT, DX_ROOT_VERSION, lookupIndexed } from '../../htree.ts';
 import type { StoredBlock } from '../contract.ts';
-import { fillGap, findGap, freeBytes, neededBytes, packRun } from './entries.ts';
+import { fillGap, findGap, freeBytes, neededBytes, packRun, usedBytes } from './entries.ts';
 import type { Folder, Folders } from './folder.ts';
 import {
   beginNode,
@@ -98,7 +98,7 @@ export function insertIndexed(
 }
 
 /**
- * Put an entry into a leaf; false where it does not fit. With `pack`, the entries are moved together where that makes
+ * Put an entry into a leaf whose checksum is right; false where it does not fit. With `pack`, the entries are moved together where that makes
  * room: a block that a journal does not protect is only packed where there is no other way.
  */
 export function putInLeaf(
@@ -110,13 +110,17 @@ export function putInLeaf(
 ): boolean {
   const run = folders.leaf(folder, block);
   const needed = neededBytes(entry.name.length);
+  const { inode, name, type } = entry;
   let gap = findGap(run, needed);
-  if (gap < 0) {
-    if (!pack || freeBytes(run) < needed) return false;
-    packRun(run);
-    gap = findGap(run, needed);
+  if (gap >= 0) {
+    const end = gap + usedBytes(block.bytes, gap) + needed;
+    folders.patchLeaf(block, gap, end, () => fillGap(run, gap, inode, name, type));
+    return true;
   }
-  fillGap(run, gap, entry.inode, entry.name, entry.type);
+  if (!pack || freeBytes(run) < needed) return false;
+  packRun(run);
+  gap = findGap(run, needed);
+  fillGap(run, gap, inode, name, type);
   folders.sealLeaf(folder, block);
   return true;
 }
@@ -144,7 +148,8 @@ export function splitAndPut(
   insertAfter(node, frame, boundary, logical);
   folders.sealIndex(folder, node, frame.countAt);
   const half = intoUpper ? upper : block;
-  folders.sealLeaf(folder, intoUpper ? block : upper);
+  folders.sealLeaf(folder, block);
+  folders.sealLeaf(folder, upper);
   if (!putInLeaf(folders, folder, half, entry, true)) {
     throw new CorruptError(
       'ext4_dir_entry_2',
