@@ -1,5 +1,6 @@
-import { defaultTable, fillBlankDisk, parseVolumeName } from './common/blank-disk.ts';
+import { defaultTable, fillBlankDisk, parseVolumeName, type BlankDisk } from './common/blank-disk.ts';
 import { EXIT } from './common/errors.ts';
+import { createHandle } from './common/handle.ts';
 import { readShared } from './common/operands.ts';
 import { runTool } from './common/run.ts';
 import { openLaunched } from './common/session.ts';
@@ -12,6 +13,9 @@ const DEFAULT_VOLUME = '/dev/VG/LV';
 
 /** What `--partition`, `--lvm` and `--filesystem` say for "do not". */
 const NONE = 'none';
+
+/** Bytes of the disk that is tried first: larger ones would only take longer. */
+const REHEARSED = 64 * 1024 ** 3;
 
 interface FormatOptions {
   /** `default` goes by the size of the disk. */
@@ -46,12 +50,13 @@ export async function main(args: readonly string[], spec: ToolSpec = virtFormatS
     const handle = await openLaunched(spec.name, shared);
     try {
       maybeShowProgress(handle, undefined, false);
-      for (const device of await handle.listDevices()) {
+      const devices = await handle.listDevices();
+      for (const device of devices)
+        await rehearse(spec.name, await handle.blockdevGetsize64(device), options);
+      for (const device of devices) {
         if (options.wipe) await handle.zeroDevice(device);
         else await handle.wipefs(device);
-        const size = await handle.blockdevGetsize64(device);
-        const table = options.table === 'default' ? defaultTable(size) : options.table;
-        await fillBlankDisk(handle, device, { ...options, table: table === NONE ? undefined : table });
+        await fillBlankDisk(handle, device, blankOf(options, await handle.blockdevGetsize64(device)));
       }
       await handle.sync();
     } finally {
@@ -59,6 +64,28 @@ export async function main(args: readonly string[], spec: ToolSpec = virtFormatS
     }
     return EXIT.ok;
   });
+}
+
+/** What goes on a disk of so many bytes. */
+function blankOf({ table, ...rest }: FormatOptions, size: number): BlankDisk {
+  const type = table === 'default' ? defaultTable(size) : table;
+  return { ...rest, table: type === NONE ? undefined : type };
+}
+
+/**
+ * Do the same to a disk that nobody misses: what cannot be (a type, a label, a size) is found before anything is
+ * erased. Throws what the real one would.
+ */
+async function rehearse(tool: string, size: number, options: FormatOptions): Promise<void> {
+  const handle = await createHandle({ thread: 'own' });
+  try {
+    await handle.setProgram(tool);
+    await handle.addDriveScratch(Math.min(size, REHEARSED));
+    await handle.launch();
+    await fillBlankDisk(handle, '/dev/sda', blankOf(options, size));
+  } finally {
+    await handle.close();
+  }
 }
 
 function take(options: FormatOptions, name: string, value: string | undefined): void {

@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs';
+import { realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { GuestfsError } from '../errors/index.ts';
 import { fillBlankDisk } from './common/blank-disk.ts';
 import { EXIT } from './common/errors.ts';
@@ -6,7 +6,7 @@ import { createHandle, type Handle } from './common/handle.ts';
 import { runTool, type ToolContext } from './common/run.ts';
 import { parseSize } from './common/size.ts';
 import type { ToolSpec } from './common/spec.ts';
-import { UsageError } from './common/usage-error.ts';
+import { ToolError, UsageError } from './common/usage-error.ts';
 import { measureInput } from './make-fs/measure.ts';
 import { estimateSize, inodesFor, roundToMib } from './make-fs/size.ts';
 import { virtMakeFsSpec } from './specs/virt-make-fs.ts';
@@ -31,10 +31,11 @@ const TRIES = 5;
 export async function main(args: readonly string[], spec: ToolSpec = virtMakeFsSpec): Promise<number> {
   return runTool(spec, args, async (context) => {
     const options = readOptions(context);
-    const [input, output, ...more] = context.line.operands;
-    if (input === undefined || output === undefined || more.length > 0) {
+    const [input, named, ...more] = context.line.operands;
+    if (input === undefined || named === undefined || more.length > 0) {
       throw new UsageError('give a folder or a tar archive, and the disk image to make');
     }
+    const output = await replaceable(spec.name, named);
     const measured = measureInput(input);
     const extra = options.size?.startsWith('+') ? parseSize(options.size.slice(1), '--size') : 0;
     const fixed =
@@ -64,6 +65,29 @@ export async function main(args: readonly string[], spec: ToolSpec = virtMakeFsS
   });
 }
 
+/**
+ * Where the image is to be, links followed. Throws where something is there that is no file, or a file that another
+ * process holds: a running machine would go on with a disk that has no name any more.
+ */
+async function replaceable(tool: string, path: string): Promise<string> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return path;
+  if (!found.isFile()) {
+    throw new ToolError(
+      `${path} is no file: an image file is made here; to fill a device, use virt-format and then virt-tar-in`,
+    );
+  }
+  const handle = await createHandle({ thread: 'own' });
+  try {
+    await handle.setProgram(tool);
+    await handle.addDrive(path, { format: 'raw' });
+    await handle.launch();
+  } finally {
+    await handle.close();
+  }
+  return realpathSync(path);
+}
+
 function readOptions({ line }: ToolContext): MakeOptions {
   const options: MakeOptions = {
     format: 'raw',
@@ -91,6 +115,9 @@ function readOptions({ line }: ToolContext): MakeOptions {
         break;
       case 'partition':
         options.table = value ?? 'mbr';
+        if (!['gpt', 'mbr', 'msdos', 'efi'].includes(options.table)) {
+          throw new UsageError(`--partition=${value}: expected gpt or mbr`);
+        }
         break;
       case 'verbose':
       case 'trace':

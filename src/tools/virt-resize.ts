@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { EXIT } from './common/errors.ts';
 import { createHandle, type Handle } from './common/handle.ts';
 import { humanSize } from './common/human.ts';
@@ -53,12 +53,30 @@ export async function main(args: readonly string[], spec: ToolSpec = virtResizeS
       context.err.write(`${spec.name}: warning: ${line}\n`);
       context.err.flush();
     };
-    const targets = await copyDisk(spec.name, source, target, options, tell);
-    if (targets === undefined) return EXIT.ok;
-    await finish(spec.name, target, options, targets, tell, warn);
+    checkTarget(source, target, options);
+    try {
+      const targets = await copyDisk(spec.name, source, target, options, tell);
+      if (targets === undefined) return EXIT.ok;
+      await finish(spec.name, target, options, targets, tell, warn);
+    } catch (error) {
+      // What we made and did not finish is of no use, and would be in the way of the next try.
+      if (options.size !== undefined && !options.dryRun) rmSync(target, { force: true });
+      throw error;
+    }
     tell('Resize operation completed with no errors. Check the new disk before you delete the old one.');
     return EXIT.ok;
   });
+}
+
+/** Throws ToolError where the new disk would take the place of one that must stay. */
+function checkTarget(source: string, target: string, { size, dryRun }: ResizeOptions): void {
+  const [old, now] = [source, target].map((path) => statSync(path, { throwIfNoEntry: false }));
+  if (old !== undefined && now !== undefined && now.dev === old.dev && now.ino === old.ino) {
+    throw new ToolError(`${target} is the disk to copy itself: the resized disk must be another one`);
+  }
+  if (size !== undefined && !dryRun && existsSync(target)) {
+    throw new ToolError(`${target} is there already: leave --size away to use it, or name another`);
+  }
 }
 
 /** A handle with the settings that were asked for. */
@@ -81,8 +99,6 @@ async function copyDisk(
   const handle = await newHandle(tool, options);
   try {
     if (options.size !== undefined && !options.dryRun) {
-      if (existsSync(target))
-        throw new ToolError(`${target} is there already: leave --size away to use it, or name another`);
       await handle.diskCreate(target, options.outputFormat ?? 'raw', options.size);
     }
     // Changes to the source, for shrinking what is in it, go to an overlay.
@@ -112,9 +128,15 @@ async function copyDisk(
       const cut = request.kind === 'resize' && request.force;
       if (size < old.size && request.kind !== 'ignore' && !cut) await shrinkContent(handle, old.device, size);
     }
+    // Zeroes of the source may be left out only where the target reads as zeroes.
+    const sparse = options.sparse && (await handle.isZeroDevice(TARGET));
     if (options.bootLoader) await copyBootLoader(handle, disk, SOURCE, TARGET);
-    const devices = await makeTable(handle, disk, plan, SOURCE, TARGET);
-    await copyPartitions(handle, plan, SOURCE, TARGET, options.sparse);
+    const devices = await makeTable(handle, disk, plan, {
+      from: SOURCE,
+      to: TARGET,
+      bootLoader: options.bootLoader,
+    });
+    await copyPartitions(handle, plan, SOURCE, TARGET, sparse);
     await handle.sync();
     return plan.partitions
       .filter(({ source: old, size, request }) => size > old.size && request.kind !== 'ignore')

@@ -74,7 +74,13 @@ export function measureInput(path: string): InputSize & { kind: 'folder' | 'arch
     throw new ToolError(`cannot read ${path}: ${(error as Error).message}`);
   }
   if (isFolder) measureFolder(path, counter);
-  else measureArchive(path, counter);
+  else {
+    try {
+      measureArchive(path, counter);
+    } catch (error) {
+      throw new ToolError(`${path} is neither a folder nor a tar archive: ${(error as Error).message}`);
+    }
+  }
   return { ...counter.size, kind: isFolder ? 'folder' : 'archive' };
 }
 

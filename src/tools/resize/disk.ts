@@ -39,8 +39,9 @@ export async function readSource(handle: Handle, device: string): Promise<Source
   };
 }
 
-/** Bytes at the start of an MBR disk that are code, up to the disk's signature and the table. */
+/** Bytes of an MBR in front of the disk's signature, which are code, and up to the table. */
 const BOOT_CODE = 440;
+const BEFORE_TABLE = 446;
 
 /** Copy what lies before the first partition, where boot loaders live; the tables themselves come later. */
 export async function copyBootLoader(
@@ -53,17 +54,20 @@ export async function copyBootLoader(
   await handle.copyDeviceToDevice(from, to, { size: Math.min(first, source.size) });
 }
 
-/** Make the target's partition table. */
+/**
+ * Make the target's partition table. The disk keeps its identity, by which boot loaders and `PARTUUID=` in fstab know
+ * its partitions, and with `bootLoader` the code in its first sector.
+ */
 export async function makeTable(
   handle: Handle,
   source: SourceDisk,
   plan: Plan,
-  from: string,
-  to: string,
+  { from, to, bootLoader }: { from: string; to: string; bootLoader: boolean },
 ): Promise<Map<string, string>> {
-  const code = await handle.preadDevice(from, BOOT_CODE, 0);
+  const begin = bootLoader ? 0 : BOOT_CODE;
+  const kept = await handle.preadDevice(from, BEFORE_TABLE - begin, begin);
   await handle.partInit(to, source.table);
-  if (source.table === 'mbr') await handle.pwriteDevice(to, code, 0);
+  if (source.table === 'mbr') await handle.pwriteDevice(to, kept, begin);
   else await handle.partSetDiskGuid(to, await handle.partGetDiskGuid(from));
   const targets = new Map<string, string>();
   let number = 0;

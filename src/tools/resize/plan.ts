@@ -92,10 +92,11 @@ export function planLayout(input: PlanInput): Plan {
     .toSorted((a, b) => a.start - b.start)
     .map((source) => ({ source, request: requestOf(input, source.device), size: wantedSize(input, source) }));
   const place = (): { partitions: PlannedPartition[]; surplus: number } => {
-    let at = 0;
+    // Where the first partition was, be it deleted: its room is for those behind it.
+    let at = Math.min(...input.partitions.map(({ start }) => start));
     const partitions = kept.map(({ source, request, size }, index) => {
-      const start =
-        index === 0 ? (input.alignFirst ? roundUp(source.start, unit) : source.start) : roundUp(at, unit);
+      const stays = index === 0 && !input.alignFirst && source.start === at;
+      const start = stays ? at : roundUp(at, unit);
       at = start + size;
       return { source, request, start, size };
     });

@@ -60,7 +60,9 @@ export const virtResizeSpec: ToolSpec = {
     {
       name: 'no-sparse',
       long: ['no-sparse'],
-      help: 'copy zeroes too: for a target that is not blank',
+      help: 'copy zeroes too, even onto a disk that is blank',
+      manual:
+        'Write the zeroes of DISK too, so that NEW-DISK has no holes. Without it they are left out, but only where NEW-DISK is blank.',
     },
     partitionOption('output-format', 'raw|qcow2', 'image format of NEW-DISK'),
     { name: 'quiet', short: 'q', long: ['quiet'], help: 'do not print the summary' },
