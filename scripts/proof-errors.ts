@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { runErrors } from '../test/crash/errors.ts';
 import { randomNumbers } from '../test/crash/recorder.ts';
 import { baseImage } from '../test/crash/run.ts';
+import { diskJobs, failJob, needsForJobs } from '../test/crash/disk-run.ts';
 import { targets } from '../test/crash/targets.ts';
 import { workloads } from '../test/crash/workloads.ts';
 import { hasTool } from '../test/support/tools.ts';
@@ -20,7 +21,7 @@ const { values, positionals } = parseArgs({
 });
 const random = randomNumbers(Number(values.seed));
 let failed = 0;
-process.stdout.write('| filesystem | workloads | failing calls | failures |\n|---|---|---|---|\n');
+process.stdout.write('| failing devices under | workloads | failing calls | failures |\n|---|---|---|---|\n');
 for (const target of targets) {
   if (positionals.length > 0 && !positionals.includes(target.name)) continue;
   if (!hasTool(target.tool)) {
@@ -39,5 +40,24 @@ for (const target of targets) {
   }
   failed += failures;
   process.stdout.write(`| ${target.name} | ${all.length} | ${runs} | ${failures} |\n`);
+}
+for (const [kind, jobs] of diskJobs) {
+  if (positionals.length > 0 && !positionals.includes(kind)) continue;
+  const missing = needsForJobs(jobs);
+  if (missing !== false) {
+    process.stdout.write(`| ${kind} | skipped: ${missing} | | |\n`);
+    continue;
+  }
+  let runs = 0;
+  let failures = 0;
+  for (const job of jobs) {
+    const outcome = failJob(job, () => random() < Number(values.share));
+    // The states that the failure left, and those after the job was done again.
+    runs += outcome.runs / 2;
+    failures += outcome.failures.length;
+    for (const failure of outcome.failures) process.stderr.write(`${kind}: ${failure}\n`);
+  }
+  failed += failures;
+  process.stdout.write(`| ${kind} | ${jobs.length} | ${runs} | ${failures} |\n`);
 }
 process.exitCode = failed > 0 ? 1 : 0;

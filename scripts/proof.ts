@@ -1,54 +1,25 @@
 /**
- * Power cuts: `tsx scripts/proof.ts [TARGET...] [--sampled N] [--samples N] [--share S] [--seed N]`. Runs workloads on a
- * device that records every write and flush, then looks at each state that a cut may have left, with a real checker and
- * against the tree that was promised. Prints a table of workloads, cut points and failures.
+ * All proofs one after the other: `npm run proof`, with `-- --quick` in a tenth of the time. Prints the tables of
+ * proof-cuts.ts, proof-errors.ts, proof-random.ts and proof-kill.ts.
  */
-import { parseArgs } from 'node:util';
-import { baseImage, runWorkload } from '../test/crash/run.ts';
-import { targets } from '../test/crash/targets.ts';
-import { workloads } from '../test/crash/workloads.ts';
-import { hasTool } from '../test/support/tools.ts';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    sampled: { type: 'string', default: '20' },
-    samples: { type: 'string', default: '200' },
-    exhaustive: { type: 'string', default: '8' },
-    share: { type: 'string', default: '1' },
-    seed: { type: 'string', default: '1' },
-    verbose: { type: 'boolean', default: false },
-  },
-});
-const seed = Number(values.seed);
-let failed = 0;
-process.stdout.write('| filesystem | workloads | cuts | failures |\n|---|---|---|---|\n');
-for (const target of targets) {
-  if (positionals.length > 0 && !positionals.includes(target.name)) continue;
-  if (!hasTool(target.tool)) {
-    process.stdout.write(`| ${target.name} | skipped: ${target.tool} is missing | | |\n`);
-    continue;
-  }
-  const base = baseImage(target);
-  let cuts = 0;
-  const failures: string[] = [];
-  const all = workloads(target.kind, Number(values.sampled), seed);
-  for (const workload of all) {
-    const outcome = runWorkload(target, base, workload, {
-      seed,
-      samples: Number(values.samples),
-      exhaustive: Number(values.exhaustive),
-      share: Number(values.share),
-    });
-    cuts += outcome.cuts;
-    for (const failure of outcome.failures) failures.push(`${outcome.name}: ${failure}`);
-    if (values.verbose)
-      process.stderr.write(
-        `${target.name}: ${outcome.name}: ${outcome.cuts} cuts, ${outcome.failures.length} failures\n`,
-      );
-  }
-  failed += failures.length;
-  process.stdout.write(`| ${target.name} | ${all.length} | ${cuts} | ${failures.length} |\n`);
-  for (const failure of failures.slice(0, 10)) process.stderr.write(`${target.name}: ${failure}\n`);
+const quick = process.argv.includes('--quick');
+const runs: readonly (readonly [script: string, full: readonly string[], quick: readonly string[]])[] = [
+  ['proof-cuts.ts', [], ['--sampled', '5', '--samples', '50', '--share', '0.3']],
+  ['proof-errors.ts', [], ['--sampled', '1', '--share', '0.05']],
+  ['proof-random.ts', ['--rounds', '5'], ['--operations', '400']],
+  ['proof-kill.ts', [], ['--kills', '3', '--size', '128']],
+];
+let failed = false;
+for (const [script, full, short] of runs) {
+  const { status } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', join(import.meta.dirname, script), ...(quick ? short : full)],
+    { stdio: 'inherit', cwd: join(import.meta.dirname, '..') },
+  );
+  if (status !== 0) failed = true;
+  process.stdout.write('\n');
 }
-process.exitCode = failed > 0 ? 1 : 0;
+process.exitCode = failed ? 1 : 0;

@@ -79,8 +79,21 @@ export class LvmEditor implements LvmWriting {
     return undefined;
   }
 
+  /** Throws what reading a device threw when volumes were looked for: it may be a PV, or have newer metadata. */
+  #refuseUnread(device: string): void {
+    const error = this.#session.state.unreadable.get(device);
+    if (error === undefined) return;
+    this.#session.rescan();
+    throw new GuestfsError(
+      error.code,
+      `nothing is written to ${device}, because what it holds could not be read: ${error.message}`,
+      { device, cause: error },
+    );
+  }
+
   /** Throws EBUSY where a device is a PV of a group. */
   #refuseOwned(device: string): void {
+    this.#refuseUnread(device);
     const found = this.#session.state.physicalVolumes.find(({ name }) => name === device);
     if (found === undefined) return;
     const owner = this.#ownerOf(found)?.group.name;
@@ -90,6 +103,7 @@ export class LvmEditor implements LvmWriting {
   }
 
   #edit(group: VolumeGroupState): GroupEdit {
+    for (const { name } of group.found.devices.values()) this.#refuseUnread(name);
     return new GroupEdit(group.found, now());
   }
 

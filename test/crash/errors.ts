@@ -60,7 +60,7 @@ export function runErrors(
   return outcome;
 }
 
-function plansOf(at: number): FailurePlan[] {
+export function plansOf(at: number): FailurePlan[] {
   return [
     { at, forever: false, code: 'EIO', tears: false },
     { at, forever: true, code: 'EIO', tears: true },

@@ -75,6 +75,8 @@ export interface CutOptions {
   exhaustive?: number;
   /** Samples of each longer run of writes. Default 200. */
   samples?: number;
+  /** How many times the last write of each of these is torn somewhere, beside being whole. Default 1. */
+  tears?: number;
   /** Leave out so much at random: 1 tries every state, 0.1 a tenth. Default 1. */
   share?: number;
 }
@@ -87,7 +89,7 @@ type Write = Extract<Step, { kind: 'write' }>;
  * image of a cut is reused for the next one.
  */
 export function* cuts(recorder: Recorder, options: CutOptions): Generator<Cut, void, void> {
-  const { exhaustive = 8, samples = 200, share = 1 } = options;
+  const { exhaustive = 8, samples = 200, share = 1, tears = 1 } = options;
   const random = randomNumbers(options.seed);
   const durable = new Uint8Array(recorder.before);
   const image = new Uint8Array(durable);
@@ -98,22 +100,25 @@ export function* cuts(recorder: Recorder, options: CutOptions): Generator<Cut, v
     if (end < steps.length && steps[end]?.kind !== 'flush') continue;
     const writes = steps.slice(first, end) as Write[];
     for (const chosen of subsets(writes.length, exhaustive, samples, random)) {
-      if (share < 1 && random() >= share) continue;
-      image.set(durable);
       const last = chosen.findLastIndex((there) => there);
-      for (const [index, { offset, bytes }] of writes.entries()) {
-        if (!chosen[index]) continue;
-        // The last of a prefix may be torn: its first sectors are there, or any of them.
-        if (index === last && bytes.length > SECTOR && random() < 0.5) tear(image, offset, bytes, random);
-        else image.set(bytes, offset);
+      const lastBytes = writes[last]?.bytes.length ?? 0;
+      for (let torn = 0; torn <= (lastBytes > SECTOR ? tears : 0); torn++) {
+        if (share < 1 && random() >= share) continue;
+        image.set(durable);
+        for (const [index, { offset, bytes }] of writes.entries()) {
+          if (!chosen[index]) continue;
+          // The last of them may be torn: its first sectors are there, or any of them.
+          if (index === last && torn > 0) tear(image, offset, bytes, random);
+          else image.set(bytes, offset);
+        }
+        const kept = chosen.map((there) => (there ? '1' : '0')).join('');
+        yield {
+          name: `after flush ${flushes}: writes ${kept || 'none'}${torn > 0 ? ', the last one torn' : ''}`,
+          flushes,
+          step: first + last + 1,
+          image,
+        };
       }
-      const kept = chosen.map((there) => (there ? '1' : '0')).join('');
-      yield {
-        name: `after flush ${flushes}: writes ${kept || 'none'}`,
-        flushes,
-        step: first + last + 1,
-        image,
-      };
     }
     for (const { offset, bytes } of writes) durable.set(bytes, offset);
     first = end + 1;

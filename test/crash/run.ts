@@ -49,6 +49,8 @@ export interface RunOptions {
   seed: number;
   samples: number;
   exhaustive: number;
+  /** Default 1. */
+  tears?: number;
   /** Share of the states that are tried, 0 to 1. */
   share: number;
 }

@@ -37,7 +37,8 @@ export function workFolder(): string {
 
 let folder: string | undefined;
 
-function scratch(): string {
+/** A file for one image at a time. */
+export function scratch(): string {
   if (folder === undefined) {
     folder = workFolder();
     const mine = folder;
@@ -99,7 +100,8 @@ function isLeak(text: string, all: readonly string[]): boolean {
   );
 }
 
-function checkExt(journal: boolean) {
+/** What e2fsck(8) finds after a cut: with a journal nothing may be, without one space may be lost. */
+export function checkedExt(journal: boolean) {
   return (image: Uint8Array, hasRename: boolean): Checked => {
     const path = scratch();
     writeFileSync(path, image);
@@ -120,7 +122,7 @@ function checkExt(journal: boolean) {
 
 /** What fsck.fat(8) may say after a cut: clusters that nobody has, counts, and copies of the FAT that differ by those. */
 const FAT_HARMLESS =
-  /^(fsck\.fat|Reclaimed|FATs differ but appear to be intact|  Using (first|second) FAT|\s*$|.*: \d+ files, |Free cluster summary|  Auto-correcting|Leaving filesystem unchanged|Dirty bit is set|There are differences between boot sector and its backup|This is mostly harmless|  65:01\/00|  Not automatically fixing this| Automatically removing dirty bit)/;
+  /^(fsck\.fat|Reclaimed|FATs differ but appear to be intact|  Using (first|second) FAT|\s*$|.*: \d+ files, |Free cluster summary|  Auto-correcting|Leaving filesystem unchanged|Dirty bit is set|Volume label '|  Auto-copying volume label|There are differences between boot sector and its backup|This is mostly harmless|  65:01\/00|  Not automatically fixing this| Automatically removing dirty bit)/;
 
 const FAT_RENAME =
   /^\/|Invalid '..' entry|share clusters|Truncating (second|file) to 0 bytes|cluster chain length is 0 bytes/;
@@ -143,7 +145,8 @@ function withoutLongChains(lines: readonly string[]): string[] {
   });
 }
 
-function checkFat(image: Uint8Array, hasRename: boolean): Checked {
+/** What fsck.fat(8) finds after a cut. */
+export function checkedFat(image: Uint8Array, hasRename: boolean): Checked {
   const path = scratch();
   writeFileSync(path, image);
   const found = spawnSync('fsck.fat', ['-n', path], { encoding: 'utf8' });
@@ -169,7 +172,7 @@ function ext(name: string, args: readonly string[], journal: boolean, size = 4 *
       execFileSync('mke2fs', ['-q', '-F', ...args, path]);
     },
     open: (device) => openExt4(device, {}),
-    check: checkExt(journal),
+    check: checkedExt(journal),
   };
 }
 
@@ -186,7 +189,7 @@ function fat(name: string, bits: number, size: number): Target {
       execFileSync('mkfs.fat', ['-F', String(bits), '-s', '1', path], { stdio: 'ignore' });
     },
     open: (device) => fatFormat.open(device, {}),
-    check: checkFat,
+    check: checkedFat,
   };
 }
 

@@ -18,7 +18,8 @@ export function hasGptMagic(device: BlockDevice, sectorSize: number): boolean {
 
 /**
  * Read the GPT of a disk whose sectors have `sectorSize` bytes: the primary copy, or with a warning the backup in
- * the last sector where the primary is damaged. Null where neither is good; the warnings then say why.
+ * the last sector where the primary is damaged. Null where neither is good; the warnings then say why. Throws what
+ * reading the device throws where that leaves no good copy.
  */
 export function readGpt(
   device: BlockDevice,
@@ -35,6 +36,9 @@ export function readGpt(
     try {
       copy = readGptCopy(device, sectorSize, sectors - 1);
     } catch (second) {
+      const unread = [error, second].find((problem) => !isDamage(problem));
+      // A disk that cannot be read is not one without a table.
+      if (unread !== undefined) throw unread;
       warn(`GPT: neither copy can be used: ${primary}; backup: ${damage(second)}`);
       return null;
     }
@@ -47,6 +51,10 @@ export function readGpt(
     readable: true,
     diskGuid: copy.diskGuid,
   };
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof GuestfsError && (error.code === 'EUCLEAN' || error.code === 'EBADMSG');
 }
 
 /** What a GuestfsError says; anything else is our own mistake and goes on. */

@@ -33,6 +33,8 @@ export interface ScanResult {
   physicalVolumes: FoundPhysicalVolume[];
   /** In the order in which their first PV was found. */
   volumeGroups: FoundVolumeGroup[];
+  /** Devices of which something could not be read, and why: they may hold more than was found. */
+  unreadable: ReadonlyMap<string, GuestfsError>;
 }
 
 /** How a scan is done. */
@@ -48,11 +50,18 @@ export interface ScanOptions {
  */
 export function scanDevices(devices: readonly LvmDevice[], options: ScanOptions = {}): ScanResult {
   const warn = options.warn ?? (() => {});
-  const physicalVolumes = findPhysicalVolumes(devices, warn);
+  const unreadable = new Map<string, GuestfsError>();
+  const problem = (name: string, error: unknown): string => {
+    // Anything else is our own mistake and goes on.
+    if (!(error instanceof GuestfsError)) throw error;
+    if (!DAMAGE.has(error.code)) unreadable.set(name, error);
+    return error.message;
+  };
+  const physicalVolumes = findPhysicalVolumes(devices, warn, problem);
   const byUuid = new Map(physicalVolumes.map((found) => [found.label.uuid, found]));
   const volumeGroups: FoundVolumeGroup[] = [];
   const names = new Set<string>();
-  for (const group of newestTexts(physicalVolumes, warn)) {
+  for (const group of newestTexts(physicalVolumes, warn, problem)) {
     const present = new Map<string, FoundPhysicalVolume>();
     for (const entry of group.physicalVolumes.values()) {
       const found = byUuid.get(entry.uuid);
@@ -65,7 +74,7 @@ export function scanDevices(devices: readonly LvmDevice[], options: ScanOptions 
     names.add(group.name);
     volumeGroups.push({ group, devices: present });
   }
-  return { physicalVolumes, volumeGroups };
+  return { physicalVolumes, volumeGroups, unreadable };
 }
 
 function missingMessage(
@@ -85,15 +94,16 @@ export function dashedUuid(uuid: string): string {
     .join('-');
 }
 
-/** What a GuestfsError says; anything else is our own mistake and goes on. */
-function problem(error: unknown): string {
-  if (error instanceof GuestfsError) return error.message;
-  throw error;
-}
+/** Codes that tell of what was read, not that it could not be. */
+const DAMAGE: ReadonlySet<string> = new Set(['EUCLEAN', 'EBADMSG', 'ENOTSUP']);
+
+/** What an error says, which is noted against the device of that name. */
+type Problem = (name: string, error: unknown) => string;
 
 function findPhysicalVolumes(
   devices: readonly LvmDevice[],
   warn: (message: string) => void,
+  problem: Problem,
 ): FoundPhysicalVolume[] {
   const found = new Map<string, FoundPhysicalVolume>();
   for (const { name, device } of devices) {
@@ -101,7 +111,7 @@ function findPhysicalVolumes(
     try {
       label = readLabel(device);
     } catch (error) {
-      warn(`${name}: this physical volume is left out: ${problem(error)}`);
+      warn(`${name}: this physical volume is left out: ${problem(name, error)}`);
       continue;
     }
     if (label === null) continue;
@@ -111,7 +121,12 @@ function findPhysicalVolumes(
     }
     const other = found.get(label.uuid);
     if (other === undefined) {
-      found.set(label.uuid, { name, device, label, metadataAreas: readAreas(name, device, label, warn) });
+      found.set(label.uuid, {
+        name,
+        device,
+        label,
+        metadataAreas: readAreas(name, device, label, warn, problem),
+      });
     } else {
       warn(`${name} has the same PV UUID as ${other.name}, ${dashedUuid(label.uuid)}; ${name} is left out`);
     }
@@ -124,13 +139,14 @@ function readAreas(
   device: BlockDevice,
   label: PvLabel,
   warn: (message: string) => void,
+  problem: Problem,
 ): MetadataArea[] {
   const areas: MetadataArea[] = [];
   for (const area of label.metadataAreas) {
     try {
       areas.push(readMetadataArea(device, area));
     } catch (error) {
-      warn(`${name}: a metadata area is left out: ${problem(error)}`);
+      warn(`${name}: a metadata area is left out: ${problem(name, error)}`);
     }
   }
   return areas;
@@ -140,6 +156,7 @@ function readAreas(
 function newestTexts(
   physicalVolumes: readonly FoundPhysicalVolume[],
   warn: (message: string) => void,
+  problem: Problem,
 ): VolumeGroup[] {
   const seen = new Set<string>();
   const groups = new Map<string, VolumeGroup>();
@@ -153,7 +170,7 @@ function newestTexts(
       try {
         group = parseVolumeGroup(readMetadataText(device, area, area.text));
       } catch (error) {
-        warn(`${name}: the metadata at byte ${area.start} is left out: ${problem(error)}`);
+        warn(`${name}: the metadata at byte ${area.start} is left out: ${problem(name, error)}`);
         continue;
       }
       seen.add(copy);

@@ -170,9 +170,17 @@ export class LvmState {
   /** In the order in which their first PV was found. */
   readonly volumeGroups: readonly VolumeGroupState[];
 
-  constructor(physicalVolumes: readonly FoundPhysicalVolume[], volumeGroups: readonly VolumeGroupState[]) {
+  /** Devices of which something could not be read, and why: nothing of LVM may be written to them. */
+  readonly unreadable: ReadonlyMap<string, GuestfsError>;
+
+  constructor(
+    physicalVolumes: readonly FoundPhysicalVolume[],
+    volumeGroups: readonly VolumeGroupState[],
+    unreadable: ReadonlyMap<string, GuestfsError> = new Map(),
+  ) {
     this.physicalVolumes = physicalVolumes;
     this.volumeGroups = volumeGroups;
+    this.unreadable = unreadable;
   }
 
   /** The first volume group of that name. Throws ENOENT. */
@@ -222,9 +230,10 @@ export class LvmState {
  */
 export function scanLvm(devices: readonly LvmDevice[], options: ScanOptions = {}): LvmState {
   const warn = options.warn ?? (() => {});
-  const { physicalVolumes, volumeGroups } = scanDevices(devices, options);
+  const { physicalVolumes, volumeGroups, unreadable } = scanDevices(devices, options);
   return new LvmState(
     physicalVolumes,
     volumeGroups.map((found) => new VolumeGroupState(found, warn)),
+    unreadable,
   );
 }

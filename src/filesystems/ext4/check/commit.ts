@@ -2,6 +2,7 @@ import { clockMilliseconds } from '../../../bytes/clock.ts';
 import type { BlockDevice } from '../../../block/device.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { INCOMPAT_RECOVER } from '../features.ts';
+import { groupFirstBlock } from '../groups.ts';
 import { SUPERBLOCK_OFFSET, SuperBlock } from '../layout.ts';
 import type { StoredBlock } from '../writer/contract.ts';
 import { openJournal, writeLogStart, type JournalFile } from './journal-file.ts';
@@ -18,14 +19,20 @@ export const STATE_CLEAN = 0x1;
 export interface CommitOptions {
   /** A block that is written only when all others are durable: the inode of a journal that moves. */
   last?: number;
+  /**
+   * When the superblock is written. Whoever opens the filesystem after a cut takes its size from there before the log is
+   * replayed, and looks for descriptors of all groups: it comes `last` where there are more of them, `first` where there
+   * are fewer. Default: first with a journal, last without one.
+   */
+  superBlock?: 'first' | 'last';
 }
 
 /**
  * Makes the staged changes of a volume durable, one transaction at a time: through the journal, which is empty again
  * after each, so that a cut leaves the filesystem as it was before or after one. Without a journal, or where the
  * changes do not fit it and `loose` is set, the filesystem is marked as not clean first; then block bitmaps that
- * have the old and the new bits, then all else, then the bitmaps as they should be: a cut leaks space at worst, and
- * the checker runs, because of the mark.
+ * have the old and the new bits, and blocks that were free, then all else, then the bitmaps as they should be: a cut
+ * leaks space at worst, and the checker runs, because of the mark.
  */
 export class Committer {
   readonly #volume: Volume;
@@ -143,13 +150,18 @@ export class Committer {
     );
     this.#device.flush();
     writeLogStart(this.#device, geometry, file, file.journal.first, this.#sequence);
-    // The superblock goes first: who mounts without a checker after a cut reads the geometry before the log.
-    this.#writeSuper();
-    this.#device.flush();
+    if (options.superBlock !== 'last') {
+      this.#writeSuper();
+      this.#device.flush();
+    }
     this.#writeRuns(changed.filter(({ number }) => number !== place && number !== options.last));
     this.#device.flush();
     if (options.last !== undefined) {
       this.#writeRuns(changed.filter(({ number }) => number === options.last));
+      this.#device.flush();
+    }
+    if (options.superBlock === 'last') {
+      this.#writeSuper();
       this.#device.flush();
     }
     writeLogStart(this.#device, geometry, file, 0, (this.#sequence + 1) >>> 0);
@@ -166,7 +178,7 @@ export class Committer {
       this.#volume.superBlock.s_state &= ~STATE_CLEAN;
     }
     const bitmaps = new Set<number>();
-    const both: StoredBlock[] = [];
+    const first: StoredBlock[] = [];
     const old = new Uint8Array(blockSize);
     for (let group = 0; group < geometry.groupsCount; group++) {
       for (const name of ['bg_block_bitmap', 'bg_inode_bitmap'] as const) {
@@ -176,17 +188,37 @@ export class Committer {
         this.#device.readAt(block.number * blockSize, old);
         const bytes = block.bytes.slice();
         for (let i = 0; i < bytes.length; i++) bytes[i]! |= old[i]!;
-        both.push({ number: block.number, bytes, view: new DataView(bytes.buffer) });
+        first.push({ number: block.number, bytes, view: new DataView(bytes.buffer) });
+        if (name === 'bg_block_bitmap') this.#addNewBlocks(group, block.bytes, old, first);
       }
     }
-    this.#writeRuns(both);
+    first.sort((a, b) => a.number - b.number);
+    this.#writeRuns(first);
     this.#device.flush();
+    if (options.superBlock === 'first') {
+      this.#writeSuper();
+      this.#device.flush();
+    }
+    const done = new Set(first.map(({ number }) => number));
     const changed = [...blocks.changed.values()].sort((a, b) => a.number - b.number);
-    this.#writeRuns(changed.filter(({ number }) => !bitmaps.has(number) && number !== options.last));
+    this.#writeRuns(changed.filter(({ number }) => !done.has(number) && number !== options.last));
     this.#device.flush();
-    this.#writeSuper();
+    if (options.superBlock !== 'first') this.#writeSuper();
     this.#writeRuns(changed.filter(({ number }) => bitmaps.has(number) || number === options.last));
     this.#device.flush();
+  }
+
+  /** Blocks of a group that are changed and were free: nothing leads to them yet, so that they are written first. */
+  #addNewBlocks(group: number, bitmap: Uint8Array, old: Uint8Array, first: StoredBlock[]): void {
+    const { blocks, geometry } = this.#volume;
+    const start = groupFirstBlock(geometry, group);
+    for (const block of blocks.changed.values()) {
+      const within = block.number - start;
+      if (within < 0 || within >= geometry.blocksPerGroup) continue;
+      const bit = Math.floor(within / geometry.clusterRatio);
+      const isSet = (bits: Uint8Array): boolean => ((bits[bit >>> 3]! >>> (bit & 7)) & 1) === 1;
+      if (isSet(bitmap) && !isSet(old)) first.push(block);
+    }
   }
 
   /** Write blocks, those that lie together at once. */

@@ -25,7 +25,7 @@ export function openJournalLog(device: BlockDevice, geometry: Geometry): Journal
     );
   }
   const blocks = new BlockCache(device, geometry);
-  const inodes = new InodeTable(device, geometry, new GroupTable(geometry, blocks));
+  const inodes = new InodeTable(device, geometry, new GroupTable(geometry, blocks, false));
   const inode = inodes.aim(number);
   const mode = inode.view.getUint16(inode.base + Inode.i_mode, true);
   const links = inode.view.getUint16(inode.base + Inode.i_links_count, true);

@@ -77,7 +77,8 @@ export function minimumSizeOf(device: BlockDevice): number {
  * With a journal every step is a transaction of it: blocks are copied to free places and made durable, then the maps
  * that point to them change, then, in a last transaction, the size. A cut leaves the old or the new size, and between
  * the steps a filesystem of the old size that is in order. Without a journal the steps are ordered writes, and the
- * filesystem is marked as not clean from the first to the last: a cut leaks blocks at worst, which e2fsck finds.
+ * filesystem is marked as not clean from the first to the last: after a cut e2fsck finds blocks that were leaked, a
+ * resize inode that it makes anew, and two inodes of one file of which one has no name, where inodes get other numbers.
  *
  * Where descriptors of more groups than there is room reserved for are needed, meta_bg is switched on, as Linux does
  * when it grows a mounted filesystem.
@@ -121,8 +122,14 @@ export function resizeExt(
 function grow(volume: Volume, blocks: number): void {
   const committer = new Committer(volume);
   stageGrowth(volume, geometryAt(volume.geometry, blocks));
-  committer.commit();
+  committer.commit({ superBlock: 'last' });
+  finish(volume, committer);
+}
+
+/** The copies say what the superblock says before that says that all is well. */
+function finish(volume: Volume, committer: Committer): void {
   volume.writeBackups();
+  volume.device.flush();
   committer.finish();
 }
 
@@ -159,8 +166,7 @@ function shrink(volume: Volume, blocks: number, progress: (done: number, total: 
   new Renumberer(volume, committer, future.groupsCount).run();
   committer.commit();
   stageShrink(volume, geometryAt(volume.geometry, blocks));
-  committer.commit();
-  volume.writeBackups();
-  committer.finish();
+  committer.commit({ superBlock: 'first' });
+  finish(volume, committer);
   progress(geometry.inodesCount, geometry.inodesCount);
 }

@@ -68,9 +68,19 @@ export class Renumberer {
     const moving = [...usedInodes(this.#volume, this.#groups)];
     if (moving.length === 0) return;
     this.#findNames();
-    for (const number of moving) {
-      this.#move(number);
-      if (this.#committer.pending >= Math.min(this.#committer.capacity / 3, 2048)) this.#committer.commit();
+    if (this.#committer.hasJournal) {
+      for (const number of moving) {
+        this.#copy(number);
+        this.#renameAll(number);
+        this.#free(number);
+        if (this.#committer.pending >= Math.min(this.#committer.capacity / 3, 2048)) this.#committer.commit();
+      }
+      return;
+    }
+    // There is always an inode of either number where a name leads.
+    for (const step of [this.#copy, this.#renameAll, this.#free]) {
+      for (const number of moving) step.call(this, number);
+      this.#committer.commit();
     }
   }
 
@@ -145,7 +155,8 @@ export class Renumberer {
     descriptors.set(group, 'bg_itable_unused', geometry.inodesPerGroup);
   }
 
-  #move(old: number): void {
+  /** Make an inode of another number out of one. */
+  #copy(old: number): void {
     const volume = this.#volume;
     const { geometry } = volume;
     const bytes = allocate(geometry.inodeSize, 'an inode');
@@ -166,13 +177,29 @@ export class Renumberer {
     const inode = volume.changeInode(number);
     inode.bytes.set(bytes, inode.base);
     volume.sealInode(inode);
+    this.#moved.set(old, number);
+  }
+
+  #renameAll(old: number): void {
+    const number = this.#moved.get(old)!;
+    const inode = this.#volume.readInode(number);
+    const flags = inode.view.getUint32(inode.base + Inode.i_flags, true);
+    this.#checksums(number, old, this.#isDirectory(number), flags);
+    for (const place of this.#names.get(old) ?? []) this.#rename(place, number);
+  }
+
+  #free(old: number): void {
+    const volume = this.#volume;
+    const directory = this.#isDirectory(old);
     const gone = volume.changeInode(old);
-    gone.bytes.fill(0, gone.base, gone.base + geometry.inodeSize);
+    gone.bytes.fill(0, gone.base, gone.base + volume.geometry.inodeSize);
     volume.sealInode(gone);
     freeInode(volume, old, directory);
-    this.#moved.set(old, number);
-    this.#checksums(number, old, directory, flags);
-    for (const place of this.#names.get(old) ?? []) this.#rename(place, number);
+  }
+
+  #isDirectory(number: number): boolean {
+    const { view, base } = this.#volume.readInode(number);
+    return (view.getUint16(base + Inode.i_mode, true) & S_IFMT) === S_IFDIR;
   }
 
   /** What hangs on the inode's number: `.`, and the checksums of its map and its directory blocks. */

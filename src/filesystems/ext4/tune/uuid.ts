@@ -51,9 +51,10 @@ export function setExtUuid(device: BlockDevice, uuid: Uint8Array): boolean {
 /** Checksums of group descriptors begin with the UUID: all of them change with it. */
 function withDescriptors(device: BlockDevice, geometry: Geometry, uuid: Uint8Array): false {
   const volume = new Volume(device, geometry);
+  // It finds the journal by descriptors whose checksums are still those of the old UUID.
+  const committer = new Committer(volume, { loose: true });
   volume.superBlock.s_uuid = uuid;
   for (let group = 0; group < geometry.groupsCount; group++) volume.descriptors.dirty.add(group);
-  const committer = new Committer(volume, { loose: true });
   committer.commit();
   committer.finish();
   writeCopies(device, geometry, volume.superBytes);
