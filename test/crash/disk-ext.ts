@@ -164,7 +164,7 @@ function anyState(image: Uint8Array): string {
   if (found.length === 0) return 'nothing';
   if (found.length > 1) throw new Error(`there are signatures of ${found.join(', ')}`);
   const type = found[0] as string;
-  if (/^ext/.test(type)) return extState(true)(image);
+  if (type.startsWith('ext')) return extState(true)(image);
   if (type === 'swap') return `swap ${tags?.['LABEL']}`;
   if (type !== 'vfat') return type;
   const checked = checkedFat(image, false);
