@@ -18,6 +18,13 @@ interface Subcommand {
 }
 
 const subcommands: Readonly<Record<string, Subcommand>> = {
+  appliance: {
+    disks: 'all',
+    load: async () => ({
+      main: (await import('./guestfs-appliance.ts')).main,
+      spec: (await import('./specs/guestfs-appliance.ts')).guestfsApplianceSpec,
+    }),
+  },
   cat: {
     disks: 'first',
     load: async () => ({

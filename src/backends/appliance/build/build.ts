@@ -1,0 +1,95 @@
+/** Builds an appliance: a folder with kernel, initrd, root and README.fixed, which stock libguestfs boots as well. */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { hostError } from '../../io/host-error.ts';
+import { cpioOf } from './cpio.ts';
+import { unpackKernel } from './kernel-image.ts';
+import type { AppliancePlan } from './plan.ts';
+import { rootImageSize, sectorsOf, writeRootImage } from './root-image.ts';
+import { initrdScript } from './scripts.ts';
+
+/** What was built. */
+export interface BuiltAppliance {
+  /** Bytes. */
+  kernel: number;
+  initrd: number;
+  root: number;
+  /** Milliseconds. */
+  took: number;
+  /** False where the kernel has to unpack itself at every start. */
+  direct: boolean;
+}
+
+/** File whose presence tells that a folder is an appliance; libguestfs looks for it too. */
+export const MARK = 'README.fixed';
+
+/** UUID of the root: from the key, so that the same inputs make the same root. */
+function uuidOf(key: string): Uint8Array {
+  const bytes = Uint8Array.from(Buffer.from(key.slice(0, 32), 'hex'));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes;
+}
+
+function uuidText(uuid: Uint8Array): string {
+  const hex = Buffer.from(uuid).toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+/** Fill an empty folder with an appliance. README.fixed comes last. Throws what reading and writing throw. */
+export function writeAppliance(folder: string, plan: AppliancePlan): BuiltAppliance {
+  const started = performance.now();
+  const kernel = unpackKernel(readFileSync(plan.kernel.path));
+  writeFileSync(join(folder, 'kernel'), kernel.bytes, { flag: 'wx', mode: 0o644 });
+  const size = rootImageSize(plan.root);
+  const uuid = uuidOf(plan.key);
+  writeRootImage(join(folder, 'root'), plan.root, size, uuid);
+  const facts = { uuid: uuidText(uuid), sectors: sectorsOf(size), modules: plan.modules };
+  plan.initrd.content('/init', initrdScript(facts), 0o755);
+  const initrd = cpioOf(plan.initrd);
+  writeFileSync(join(folder, 'initrd'), initrd, { flag: 'wx', mode: 0o644 });
+  const took = performance.now() - started;
+  const built = {
+    kernel: kernel.bytes.length,
+    initrd: initrd.length,
+    root: size,
+    took,
+    direct: kernel.direct,
+  };
+  writeFileSync(join(folder, MARK), readme(plan, built), { flag: 'wx', mode: 0o644 });
+  return built;
+}
+
+function readme(plan: AppliancePlan, built: BuiltAppliance): string {
+  return `This folder is an appliance for guestfs, and for libguestfs as a fixed appliance: set LIBGUESTFS_PATH to it.
+It was made by \`guestfs appliance build\` out of the programs and the kernel of one host, and holds their licences'
+works: whoever passes it on passes them on.
+
+kernel: ${plan.kernel.version}${built.direct ? ', unpacked' : ''}
+inputs: ${plan.key}
+`;
+}
+
+/**
+ * Build into a folder of the user's choice. It must not be there, be empty or hold an appliance, which is replaced.
+ * Throws EEXIST where it holds something else.
+ */
+export function buildInto(folder: string, plan: AppliancePlan): BuiltAppliance {
+  const target = resolve(folder);
+  const unfinished = join(dirname(target), `.${process.pid}-appliance.part`);
+  try {
+    mkdirSync(unfinished, { recursive: true });
+    const built = writeAppliance(unfinished, plan);
+    mkdirSync(target, { recursive: true });
+    for (const name of [MARK, 'kernel', 'initrd', 'root']) rmSync(join(target, name), { force: true });
+    for (const name of ['kernel', 'initrd', 'root', MARK])
+      renameSync(join(unfinished, name), join(target, name));
+    return built;
+  } catch (error) {
+    throw error instanceof Error && 'syscall' in error
+      ? hostError(error, 'cannot build an appliance', target)
+      : error;
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * What runs in the machine before the daemon: the first program of the initrd and that of the root. Plain shell, for
+ * the host's own sh, mount and modprobe. Words of the kernel's command line that a libguestfs library passes are
+ * described in guestfs-internals(1); `guestfs_control` and `guestfs_drives` are our own.
+ */
+
+/** What the scripts are told when they are made. */
+export interface ScriptFacts {
+  /** UUID of the root in its usual form. */
+  uuid: string;
+  /** 512-byte sectors of the root's device. */
+  sectors: number;
+  /** Modules to load at the start, in order. */
+  modules: readonly string[];
+}
+
+/** Table for `mount -a` of the initrd. */
+export const INITRD_MOUNTS = `proc /proc proc defaults 0 0
+sysfs /sys sysfs defaults 0 0
+devtmpfs /dev devtmpfs mode=0755 0 0
+tmpfs /run tmpfs mode=0755,nosuid 0 0
+`;
+
+/** /init of the initrd: load what reaches the disks, find the root among them, go there. */
+export function initrdScript({ uuid, sectors, modules }: ScriptFacts): string {
+  return `#!/bin/sh
+# The appliance of guestfs: loads drivers, finds the root filesystem, mounts it and goes on there.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+mount -a -T /etc/fstab
+read -r words </proc/cmdline
+root=${uuid}
+device=
+for word in $words; do
+  case $word in
+  root=UUID=*) root=\${word#root=UUID=} ;;
+  root=/dev/*) device=\${word#root=} ;;
+  guestfs_verbose=1) set -x ;;
+  esac
+done
+modprobe -q -a ${modules.join(' ')}
+
+# The UUID of an ext filesystem on a device, as 32 hexadecimal digits.
+uuid_of() {
+  set -- $(od -An -v -tx1 -j1128 -N16 "$1" 2>/dev/null)
+  IFS=
+  echo "$*"
+  unset IFS
+}
+hex=
+rest=$root
+while [ -n "$rest" ]; do
+  hex=$hex\${rest%%-*}
+  case $rest in *-*) rest=\${rest#*-} ;; *) rest= ;; esac
+done
+
+# Devices of the root's size are looked at first; after a second any is.
+find_root() {
+  for block in /sys/block/*; do
+    read -r size <"$block/size" || continue
+    [ "$1" = any ] || [ "$size" = ${sectors} ] || continue
+    [ "$size" -gt 0 ] || continue
+    [ "$(uuid_of "/dev/\${block##*/}")" = "$hex" ] || continue
+    device=/dev/\${block##*/}
+    return 0
+  done
+  return 1
+}
+tries=0
+while [ ! -b "$device" ] && ! find_root "$([ $tries -lt 100 ] || echo any)"; do
+  tries=$((tries + 1))
+  if [ $tries -gt 600 ]; then
+    echo "guestfs: no disk with the root filesystem $root was found"
+    ls /sys/block
+    echo o >/proc/sysrq-trigger
+    sleep 60
+  fi
+  sleep 0.01
+done
+mount -i -n -t ext4 -o ro "$device" /root
+exec switch_root /root /init
+echo "guestfs: the root filesystem cannot be started"
+`;
+}
+
+/** /init of the root: prepare the system as the words say, run the daemon, end the machine. */
+export const ROOT_SCRIPT = `#!/bin/sh
+# The appliance of guestfs: prepares the system and runs the daemon; when that ends, the machine ends.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
+HOME=/root
+LANG=C.UTF-8
+LVM_SYSTEM_DIR=/run/lvm
+export PATH HOME LANG LVM_SYSTEM_DIR
+read -r words </proc/cmdline
+guestfs_channel= guestfs_control= guestfs_drives= guestfs_identifier= guestfs_network= guestfs_noreboot=
+guestfs_rescue= guestfs_verbose= guestfs_write_zeroes= selinux=
+for word in $words; do
+  case $word in
+  guestfs_*=* | selinux=* | TERM=*)
+    name=\${word%%=*}
+    value=\${word#*=}
+    case $name in *[!A-Za-z0-9_]*) continue ;; esac
+    eval "$name=\\$value"
+    ;;
+  esac
+done
+export TERM
+[ "$guestfs_verbose" = 1 ] && set -x
+mkdir -p /dev/pts /dev/shm /run/lock/lvm /run/lvm /run/sysroot /run/tmp /run/cryptsetup
+mount -a -T /etc/fstab.appliance
+[ "$selinux" = 1 ] && mount -t selinuxfs selinuxfs /sys/fs/selinux
+chmod 1777 /run/tmp /dev/shm 2>/dev/null
+cat /etc/lvm/lvm.conf >/run/lvm/lvm.conf
+[ -n "$guestfs_identifier" ] && echo "$guestfs_identifier" >/proc/sys/kernel/hostname
+
+# Path of a virtio-serial port by its name.
+port() {
+  for entry in /sys/class/virtio-ports/*; do
+    read -r name <"$entry/name" || continue
+    [ "$name" = "$1" ] && echo "/dev/\${entry##*/}" && return
+  done
+}
+
+# Wait until every disk that the SCSI hosts have found has its device, and until there are as many as stated.
+wait_drives() {
+  tries=0
+  while [ $tries -lt 500 ]; do
+    found=0
+    waits=
+    for entry in /sys/bus/scsi/devices/[0-9]*:*; do
+      read -r type <"$entry/type" || continue
+      [ "$type" = 0 ] || continue
+      found=$((found + 1))
+      [ -d "$entry/block" ] || waits=1
+    done
+    for entry in /sys/block/vd*; do [ -d "$entry" ] && found=$((found + 1)); done
+    [ -z "$waits" ] && [ $found -ge "\${1:-0}" ] && return
+    tries=$((tries + 1))
+    sleep 0.01
+  done
+}
+
+# Assemble and activate what the disks hold; looking first is quicker than starting tools that find nothing.
+activate() {
+  types=$(blkid -c /dev/null -o value -s TYPE 2>/dev/null)
+  case $types in *linux_raid_member*) mdadm -As --auto=yes --run ;; esac
+  case $types in *LVM2_member* | *linux_raid_member*) lvm vgchange -aay --sysinit ;; esac
+  [ -e /usr/bin/ldmtool ] && case $types in *LDM*) ldmtool create all ;; esac
+  return 0
+}
+
+network() {
+  ip link set lo up
+  for entry in /sys/class/net/*; do
+    name=\${entry##*/}
+    [ "$name" = lo ] && continue
+    ip link set "$name" up
+    if [ -n "$guestfs_control" ]; then
+      ip address add 169.254.2.15/16 dev "$name"
+      ip route add default via 169.254.2.2
+      echo nameserver 169.254.2.3 >/run/resolv.conf
+    elif command -v udhcpc >/dev/null; then
+      udhcpc -q -n -i "$name"
+    elif command -v dhclient >/dev/null; then
+      dhclient -1 -lf /run/dhclient.leases -pf /run/dhclient.pid "$name"
+    fi
+  done
+}
+
+# Serves a library that has its own line into the machine: \`drives COUNT SECONDS SEED\` after a restore.
+serve_control() {
+  while read -r command count seconds seed; do
+    case $command in
+    drives)
+      date -s "@$seconds" >/dev/null
+      echo "$seed" >/dev/urandom
+      for entry in /sys/class/scsi_host/*/scan; do echo '- - -' >"$entry"; done
+      wait_drives "$count"
+      activate
+      echo ready
+      ;;
+    esac
+  done
+}
+
+[ "$guestfs_network" = 1 ] && network
+modprobe -q -a dm_mod
+wait_drives "$guestfs_drives"
+activate
+control=
+[ -n "$guestfs_control" ] && control=$(port "$guestfs_control")
+[ -n "$control" ] && { serve_control <>"$control" >&0 2>/dev/console & }
+if [ "$guestfs_rescue" = 1 ]; then
+  [ -e /bin/bash ] && shell=bash || shell=sh
+  cd /root
+  setsid -c "$shell" -i </dev/console >/dev/console 2>&1 || "$shell" -i
+else
+  channel=$guestfs_channel
+  [ -z "$channel" ] && channel=/dev/virtio-ports/org.libguestfs.channel.0
+  case $channel in /dev/virtio-ports/*) [ -e "$channel" ] || channel=$(port "\${channel#/dev/virtio-ports/}") ;; esac
+  cd /
+  node /usr/lib/guestfs/guestfsd.cjs --channel "$channel" \${guestfs_verbose:+-v}
+fi
+sync
+if [ "$guestfs_noreboot" = 1 ]; then
+  while :; do sleep 1000; done
+fi
+echo b >/proc/sysrq-trigger
+sleep 60
+`;
+
+/** Table for \`mount -a\` of the root. */
+export const ROOT_MOUNTS = `devpts /dev/pts devpts mode=0620,gid=5 0 0
+tmpfs /dev/shm tmpfs mode=1777 0 0
+`;
+
+/** What LVM is told: there is no udev, and nothing of the machine is kept. */
+export const LVM_CONFIG = `devices { obtain_device_list_from_udev = 0 external_device_info_source = "none" use_devicesfile = 0 scan_lvs = 0 }
+activation { udev_sync = 0 udev_rules = 0 verify_udev_operations = 0 monitoring = 0 }
+backup { backup = 0 archive = 0 }
+global { use_lvmlockd = 0 use_lvmpolld = 0 event_activation = 0 etc = "/etc" locking_dir = "/run/lock/lvm" }
+log { syslog = 0 }
+`;
