@@ -137,14 +137,16 @@ class FileMaker {
       if (hasSuperBlock(plan, group)) copies.push(groupStart(plan, group) - groupStart(plan, 0));
     }
     const first = superBlockOf(plan, 0) + 1;
+    // They follow each other on the disk: in memory too, so that they can be written as they are.
+    const maps = new Uint8Array(plan.reservedGdtBlocks * plan.blockSize);
+    const mapView = new DataView(maps.buffer);
     for (let i = 0; i < plan.reservedGdtBlocks; i++) {
       const index = plan.descBlocks + i;
       const block = first + index;
       view.setUint32((index % entries) * 4, block, true);
-      const map = new Uint8Array(plan.blockSize);
-      const mapView = new DataView(map.buffer);
-      for (const [n, distance] of copies.entries()) mapView.setUint32(n * 4, block + distance, true);
-      this.files.blocks.set(block, map);
+      const at = i * plan.blockSize;
+      for (let n = 0; n < copies.length; n++) mapView.setUint32(at + n * 4, block + copies[n]!, true);
+      this.files.blocks.set(block, maps.subarray(at, at + plan.blockSize));
     }
     this.files.blocks.set(top, bytes);
     const map = new Uint8Array(60);

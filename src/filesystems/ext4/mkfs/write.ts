@@ -227,11 +227,23 @@ export function writeBlocks(device: BlockDevice, blockSize: number, blocks: Map<
   for (let i = 0; i < numbers.length;) {
     let count = 1;
     while (count < most && numbers[i + count] === numbers[i]! + count) count++;
-    const bytes = new Uint8Array(count * blockSize);
-    for (let n = 0; n < count; n++) bytes.set(blocks.get(numbers[i + n]!)!, n * blockSize);
-    device.writeAt(numbers[i]! * blockSize, bytes);
+    const pieces = numbers.slice(i, i + count).map((number) => blocks.get(number)!);
+    device.writeAt(numbers[i]! * blockSize, joined(pieces, blockSize));
     i += count;
   }
+}
+
+/** The pieces as one: themselves where they follow each other in memory, else a copy. */
+function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
+  const [first] = pieces as [Uint8Array];
+  const { buffer, byteOffset } = first;
+  const follow = pieces.every(
+    (piece, i) => piece.buffer === buffer && piece.byteOffset === byteOffset + i * size,
+  );
+  if (follow) return new Uint8Array(buffer, byteOffset, pieces.length * size);
+  const bytes = new Uint8Array(pieces.length * size);
+  for (const [i, piece] of pieces.entries()) bytes.set(piece, i * size);
+  return bytes;
 }
 
 /** Write the inodes in use, filling up the blocks that hold them. */
