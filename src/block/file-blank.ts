@@ -6,7 +6,9 @@ export function isBlank(bytes: Uint8Array): boolean {
   if (bytes[0] !== 0 || bytes[bytes.length - 1] !== 0) return false;
   for (let at = 0; at < bytes.length; at += ZEROES.length) {
     const part = bytes.subarray(at, at + ZEROES.length);
-    if (Buffer.compare(part, part.length === ZEROES.length ? ZEROES : ZEROES.subarray(0, part.length)) !== 0) {
+    if (
+      Buffer.compare(part, part.length === ZEROES.length ? ZEROES : ZEROES.subarray(0, part.length)) !== 0
+    ) {
       return false;
     }
   }

@@ -7,7 +7,7 @@ import { zstdCompressor } from './zstd/compressor.ts';
 export type Pack = (piece: Uint8Array, into: Uint8Array) => number;
 
 /** What QEMU inflates with: its buffers are of 4 KiB, so that nothing may refer further back. */
-const OPTIONS = { level: 6, windowBits: 12, memLevel: 9 };
+const OPTIONS = { level: 7, windowBits: 12, memLevel: 8 };
 
 let deflater: Pack | undefined;
 

@@ -45,6 +45,8 @@ interface Chain {
   opened: (path: string) => void;
 }
 
+const ONE_IMAGE = { probed: false, above: [], warn: () => {}, opened: () => {} };
+
 /** Open an image and, as the policy allows, what it refers to. */
 export function openChain(path: string, options: ImageOptions): OpenedImage {
   const probed = options.format === undefined;
@@ -132,19 +134,39 @@ export function openWriter(
     if (name !== 'qcow2') {
       throw new GuestfsError('EINVAL', `the image has the format ${name}, expected qcow2`);
     }
-    const chain: Chain = {
-      policy,
-      probed: false,
-      folder: folderOf(path),
-      above: [],
-      warn: warn ?? (() => {}),
-      opened: () => {},
-    };
+    const chain: Chain = { ...ONE_IMAGE, policy, folder: folderOf(path), warn: warn ?? (() => {}) };
     return openQcow2ForWriting(path, file, chain);
   } catch (error) {
     file.close();
     throw withPath(error, path);
   }
+}
+
+/**
+ * The backing file that the header of an image names, as a host path that the policy lets in, and its format. Undefined
+ * where there is none. Throws EPERM as {@link openChain}.
+ */
+export function backingOf(
+  path: string,
+  header: QcowImageHeader,
+  policy: BackingPolicy,
+): { path: string; format: string } | undefined {
+  const name = header.backingFile;
+  if (name === undefined) return undefined;
+  const chain: Chain = { ...ONE_IMAGE, policy, folder: folderOf(path) };
+  const target = naming(path, name, 'backing file', () => permitted(path, name, 'backing file', chain));
+  return { path: target, format: backingFormat(path, name, header) };
+}
+
+function backingFormat(path: string, name: string, header: QcowImageHeader): string {
+  const format = header.extensions.backingFormat;
+  if (format !== undefined && format !== '') return format;
+  throw new GuestfsError(
+    'EPERM',
+    `${path}: the header does not state the format of the backing file ${name}, and backing files are not ` +
+      `probed. State it with: qemu-img rebase -u -b ${quoted(name)} -F FORMAT ${quoted(path)}`,
+    { path },
+  );
 }
 
 function refuseSnapshot(path: string, options: ImageOptions): void {
@@ -222,15 +244,7 @@ function openBacking(path: string, header: QcowImageHeader, chain: Chain): Block
   const name = header.backingFile;
   if (name === undefined) return undefined;
   const target = naming(path, name, 'backing file', () => permitted(path, name, 'backing file', chain));
-  const format = header.extensions.backingFormat;
-  if (format === undefined || format === '') {
-    throw new GuestfsError(
-      'EPERM',
-      `${path}: the header does not state the format of the backing file ${name}, and backing files are not ` +
-        `probed. State it with: qemu-img rebase -u -b ${quoted(name)} -F FORMAT ${quoted(path)}`,
-      { path },
-    );
-  }
+  const format = backingFormat(path, name, header);
   const above = [...chain.above, fileIdentity(path)];
   if (above.includes(naming(path, name, 'backing file', () => fileIdentity(target)))) {
     throw new GuestfsError(

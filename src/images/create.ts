@@ -164,10 +164,11 @@ function fillQcow2(file: GrowingFile, path: string, size: number, options: Creat
   try {
     data?.resize(roundUp(size, 512));
     if (preallocation !== undefined && preallocation !== 'off' && preallocation !== 'sparse') {
-      const start = file.size;
-      preallocateMetadata(openQcow2Writer({ file, data, backing: undefined }, readHeader(file)));
-      if (data === undefined) setAside(file, start, file.size, preallocation);
-      else setAside(data, 0, data.size, preallocation);
+      const writer = openQcow2Writer({ file, data, backing: undefined }, readHeader(file));
+      const places = preallocateMetadata(writer);
+      if (data === undefined) {
+        for (const [offset, length] of places) setAside(file, offset, offset + length, preallocation);
+      } else setAside(data, 0, data.size, preallocation);
     }
     data?.flush();
     file.flush();

@@ -2,9 +2,13 @@ import { openChain } from './chain.ts';
 import type { ImageOptions, OpenedImage } from './image.ts';
 
 export type { BackingPolicy, ImageOptions, OpenedImage } from './image.ts';
+export { compactImage, type Compacted, type CompactOptions } from './compact/compact.ts';
 export { convertImage } from './convert/convert.ts';
 export type { ConvertOptions, ImageSizes } from './convert/options.ts';
 export { createImage, type CreateOptions, type Preallocation } from './create.ts';
+export { commitOverlay, type Committed, type CommitOptions } from './overlay/commit.ts';
+export { createOverlay, discardOverlay, type OverlayOptions } from './overlay/overlay.ts';
+export { resizeImage, type ResizeOptions } from './resize.ts';
 export type { StepOptions } from './steps.ts';
 export { diskFormat, diskHasBackingFile, diskVirtualSize } from './info.ts';
 export type { QcowSnapshot } from './qcow2/index.ts';

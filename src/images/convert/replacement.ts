@@ -22,16 +22,17 @@ export interface Replacement {
 }
 
 /**
- * Begin a file that is to be called `path`. One that is there stays, locked, until the new one is complete. Throws EBUSY
- * where another program holds it, EINVAL where it is one of `inUse`.
+ * Begin a file that is to be called `path`. One that is there stays, locked unless the caller has done that, until the new
+ * one is complete. Throws EBUSY where another program holds it, EINVAL where it is one of `inUse`.
  */
-export function beginReplacement(path: string, inUse: ReadonlySet<string>): Replacement {
-  const held = fileExists(path) ? holdFile(path, inUse) : undefined;
+export function beginReplacement(path: string, inUse: ReadonlySet<string>, lock = true): Replacement {
+  const exists = fileExists(path);
+  const held = exists && lock ? holdFile(path, inUse) : undefined;
   if (held !== undefined && held.limit !== Infinity) {
     return { path, device: held, done() {}, end: () => held.close() };
   }
   // Beside the file itself, not beside a link to it: it could be on another filesystem.
-  const temporary = temporaryBeside(held === undefined ? path : realPath(path));
+  const temporary = temporaryBeside(exists ? realPath(path) : path);
   try {
     // Says at once, and with the name that was asked for, what the folder does not allow.
     createGrowingFile(temporary, { exclusive: true }).close();

@@ -9,7 +9,11 @@ import { findSnapshot, readSnapshots, type QcowSnapshot } from './snapshots.ts';
 export { hasQcow2Magic, readHeader, refuseEncryption, type QcowImageHeader } from './header.ts';
 export { checkPlan, writeEmptyQcow2, type Qcow2Plan } from './writer/create.ts';
 export { preallocateMetadata } from './writer/preallocate.ts';
-export type { QcowWriter } from './writer/writer.ts';
+export { QcowWriter } from './writer/writer.ts';
+export { RUN, type ClusterMap } from './map.ts';
+export { clearAutoclear, writeSizeAndL1 } from './writer/header-fields.ts';
+export { moveL1 } from './writer/l1.ts';
+export { cutTail, freeLostClusters } from './writer/rebuild.ts';
 export { readSnapshots, type QcowSnapshot } from './snapshots.ts';
 
 /** What belongs to a qcow2 image besides its header. */

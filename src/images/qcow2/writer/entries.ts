@@ -104,6 +104,15 @@ export class Entries {
     this.#cache.set(at, (Math.floor(table / WORD) | COPIED_HIGH) >>> 0, table % WORD, TABLE.L1);
   }
 
+  /** Whether there is an L2 table with an index and nothing in it has a place in the file. */
+  isEmpty(index: number): boolean {
+    const table = this.table(index);
+    if (table === 0) return false;
+    const end = table + this.#clusterSize;
+    for (let at = table; at < end; at += this.entrySize) if (this.look(at) !== STATE.ABSENT) return false;
+    return true;
+  }
+
   /** Take an L2 table out of the L1 table; the caller has released what it refers to. */
   dropTable(index: number): void {
     const old = this.table(index);

@@ -61,8 +61,6 @@ export function markDirty(file: BlockDevice, header: QcowImageHeader, dirty: boo
 
 /**
  * State another virtual size and another place of the L1 table, in one write that cannot tear; the caller flushes.
- *
- * @public
  */
 export function writeSizeAndL1(
   file: BlockDevice,

@@ -1,8 +1,12 @@
 import type { QcowWriter } from './writer.ts';
 import { STATE } from './entries.ts';
 
-/** Give every cluster of an empty image a place in the file, where it reads as zeroes. */
-export function preallocateMetadata(writer: QcowWriter): void {
+/**
+ * Give every cluster of an empty image a place in the file, where it reads as zeroes. Returns those places, each as offset
+ * and bytes; tables are between them.
+ */
+export function preallocateMetadata(writer: QcowWriter): [offset: number, length: number][] {
+  const places: [number, number][] = [];
   const { entries, refcounts, header } = writer;
   const { clusterSize } = header;
   const total = Math.ceil(header.size / clusterSize);
@@ -17,7 +21,9 @@ export function preallocateMetadata(writer: QcowWriter): void {
       const at = table + ((cluster + i) % entries.perTable) * entries.entrySize;
       if (entries.look(at) === STATE.ABSENT) entries.store(at, (first + i) * clusterSize);
     }
+    places.push([first * clusterSize, count * clusterSize]);
     cluster += count;
   }
   writer.commit();
+  return places;
 }

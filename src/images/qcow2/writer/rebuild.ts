@@ -17,13 +17,72 @@ const MAX_CLUSTERS = 64 * 1024 * 1024;
  * Throws CorruptError where two tables claim a cluster, UnsupportedError where the image is too large to be counted.
  */
 export function rebuildRefcounts(writer: QcowWriter): void {
-  const { file, header, cache, refcounts } = writer;
+  const { file, header } = writer;
+  const counts = countReferences(writer);
+  apply(writer, counts, header.extensions.bitmaps);
+  mendCopied(writer);
+  writer.commit();
+  markDirty(file, header, false);
+  file.flush();
+}
+
+/**
+ * Give back clusters that are counted and that nothing refers to, as a crash leaves them; returns how many. Of an image
+ * with persistent bitmaps nothing is given back, as those have clusters of their own.
+ *
+ * Throws CorruptError where something is referred to more often than it is counted.
+ */
+export function freeLostClusters(writer: QcowWriter): number {
+  const { header, refcounts, file } = writer;
+  if (header.extensions.bitmaps) return 0;
+  const counts = countReferences(writer);
+  const total = Math.min(counts.length, refcounts.coverage);
+  for (let cluster = 0; cluster < counts.length; cluster++) {
+    const wanted = counts[cluster] as number;
+    if (wanted <= (cluster < total ? refcounts.get(cluster) : 0)) continue;
+    throw new CorruptError(
+      'qcow2 refcount block',
+      `cluster ${cluster} has ${wanted} references, and fewer are counted; "qemu-img check -r all" may repair it`,
+      { offset: cluster * header.clusterSize },
+    );
+  }
+  const lost: number[] = [];
+  for (let cluster = 0; cluster < total; cluster++) {
+    // One that is counted too often stays so: its count and the marks of what refers to it change together or not at all.
+    if (counts[cluster] !== 0 || refcounts.get(cluster) === 0) continue;
+    refcounts.set(cluster, 0);
+    lost.push(cluster);
+    writer.relieve();
+  }
+  writer.commit();
+  for (const cluster of lost) file.release(cluster * header.clusterSize, header.clusterSize);
+  return lost.length;
+}
+
+/** Let the file end with its last cluster that is counted. */
+export function cutTail(writer: QcowWriter): void {
+  const { file, header, refcounts } = writer;
+  if (file.limit !== Infinity) return;
+  let last = Math.ceil(file.size / header.clusterSize) - 1;
+  while (last > 0 && refcounts.get(last) === 0) last--;
+  const end = (last + 1) * header.clusterSize;
+  if (end < file.size) file.resize(end);
+}
+
+/** Place that an entry of an L1 or L2 table points at. */
+function offsetAt({ cache }: QcowWriter, at: number): number {
+  return (cache.high(at) & OFFSET_HIGH) * WORD + ((cache.low(at) & OFFSET_LOW) >>> 0);
+}
+
+/** How often each cluster of the file is referred to. */
+function countReferences(writer: QcowWriter): Uint32Array {
+  const { file, header, refcounts } = writer;
   const clusterSize = header.clusterSize;
   const total = Math.ceil(file.size / clusterSize);
   if (total > MAX_CLUSTERS) {
     throw new UnsupportedError(
-      `the image was not closed properly and has ${total} clusters, more than ${MAX_CLUSTERS} whose references can be ` +
-        'counted here; "qemu-img check -r all" can',
+      `the image has ${total} clusters, more than ${MAX_CLUSTERS} whose references can be counted here; ` +
+        '"qemu-img check -r all" can',
     );
   }
   const bytes = allocate(total * 4, 'qcow2 refcounts', MAX_CLUSTERS * 4);
@@ -34,16 +93,13 @@ export function rebuildRefcounts(writer: QcowWriter): void {
       counts[cluster] = (counts[cluster] as number) + 1;
     }
   };
-  const offsetAt = (at: number): number =>
-    (cache.high(at) & OFFSET_HIGH) * WORD + ((cache.low(at) & OFFSET_LOW) >>> 0);
-
   count(0, clusterSize);
   if (header.snapshotCount > 0) count(header.snapshotsOffset, snapshotTableLength(file, header));
   const snapshots = readSnapshots(file, header);
   for (const { l1Offset, l1Size } of [header, ...snapshots]) {
     if (l1Size > 0) count(l1Offset, l1Size * 8);
     for (let i = 0; i < l1Size; i++) {
-      const table = offsetAt(l1Offset + i * 8);
+      const table = offsetAt(writer, l1Offset + i * 8);
       if (table === 0) continue;
       count(table, clusterSize);
       countEntries(writer, table, count);
@@ -65,11 +121,7 @@ export function rebuildRefcounts(writer: QcowWriter): void {
       );
     }
   }
-  apply(writer, counts, header.extensions.bitmaps);
-  mendCopied(writer, offsetAt);
-  writer.commit();
-  markDirty(file, header, false);
-  file.flush();
+  return counts;
 }
 
 function countEntries(
@@ -140,7 +192,7 @@ function setCount(writer: QcowWriter, cluster: number, wanted: number, keepMore:
 }
 
 /** Put the marks "is the only reference" of the active tables right. */
-function mendCopied(writer: QcowWriter, offsetAt: (at: number) => number): void {
+function mendCopied(writer: QcowWriter): void {
   const { cache, header, refcounts, entries } = writer;
   const { clusterSize } = header;
   const mend = (at: number, host: number, kind: typeof TABLE.L1 | typeof TABLE.L2): void => {
@@ -150,13 +202,13 @@ function mendCopied(writer: QcowWriter, offsetAt: (at: number) => number): void 
     cache.set(at, (wanted ? high | COPIED_HIGH : high & ~COPIED_HIGH) >>> 0, cache.low(at), kind);
   };
   for (let i = 0; i < header.l1Size; i++) {
-    const table = offsetAt(header.l1Offset + i * 8);
+    const table = offsetAt(writer, header.l1Offset + i * 8);
     if (table === 0) continue;
     mend(header.l1Offset + i * 8, table, TABLE.L1);
     if (header.externalData) continue;
     for (let at = table; at < table + clusterSize; at += entries.entrySize) {
       if ((cache.high(at) & COMPRESSED_HIGH) !== 0) continue;
-      const host = offsetAt(at);
+      const host = offsetAt(writer, at);
       if (host !== 0) mend(at, host, TABLE.L2);
     }
     writer.relieve();

@@ -2,6 +2,7 @@ import type { BlockDevice, Extent } from '../../../block/device.ts';
 import type { GrowingFile } from '../../../block/file-growing.ts';
 import { roundUp } from '../../../bytes/round.ts';
 import type { QcowImageHeader } from '../header.ts';
+import { ClusterMap } from '../map.ts';
 import { QcowReader, readOrZero } from '../reader.ts';
 import { readSnapshots } from '../snapshots.ts';
 import { TABLE, TableCache } from './cache.ts';
@@ -41,7 +42,8 @@ export class QcowWriter implements BlockDevice {
   readonly cache: TableCache;
   readonly refcounts: Refcounts;
   readonly entries: Entries;
-  readonly #data: GrowingFile;
+  /** Where the clusters are: the image file itself, or the external data file. */
+  readonly data: GrowingFile;
   readonly #reader: QcowReader;
   readonly #clusterSize: number;
   readonly #subclusterSize: number;
@@ -58,7 +60,7 @@ export class QcowWriter implements BlockDevice {
     this.size = header.size;
     this.file = parts.file;
     this.backing = parts.backing;
-    this.#data = parts.data ?? parts.file;
+    this.data = parts.data ?? parts.file;
     this.#clusterSize = header.clusterSize;
     this.#subclusterSize = header.extendedL2 ? header.clusterSize / 32 : header.clusterSize;
     this.#scratch = new Uint8Array(Math.max(SCRATCH, header.clusterSize));
@@ -122,7 +124,7 @@ export class QcowWriter implements BlockDevice {
     if (state === STATE.OWN && (!this.header.extendedL2 || entries.allocatedBits === 0xffffffff)) {
       const { host } = entries;
       const reached = this.#ownRun(entry, host, at, stop);
-      this.#data.writeAt(host + (at % size), part(reached));
+      this.data.writeAt(host + (at % size), part(reached));
       return reached;
     }
     const wholeEnd = this.#wholeEnd(at, stop);
@@ -184,7 +186,7 @@ export class QcowWriter implements BlockDevice {
     const first = external ? start / size : refcounts.first;
     const reached = Math.min(stop, start + count * size);
     // What was never part of the file holds zeroes, also after a cut.
-    const pristine = first * size >= this.#data.size;
+    const pristine = first * size >= this.data.size;
     try {
       this.#fillClusters(first * size, count, at, part(reached), pristine);
     } catch (error) {
@@ -244,7 +246,7 @@ export class QcowWriter implements BlockDevice {
   /** Write into the data file; one that is a raw image does not become longer than the disk. */
   #store(host: number, bytes: Uint8Array): void {
     const room = this.header.rawExternalData ? Math.max(0, this.size - host) : bytes.length;
-    this.#data.writeAt(host, bytes.length <= room ? bytes : bytes.subarray(0, room));
+    this.data.writeAt(host, bytes.length <= room ? bytes : bytes.subarray(0, room));
   }
 
   /** What the guest has from `at` on, with zeroes behind the end of the disk. */
@@ -400,7 +402,7 @@ export class QcowWriter implements BlockDevice {
     const size = this.#clusterSize;
     if (header.rawExternalData) {
       const end = Math.min(last * size, this.size);
-      if (end > first * size) this.#data.zero(first * size, this.#dataLength(first * size, end));
+      if (end > first * size) this.data.zero(first * size, this.#dataLength(first * size, end));
     }
     const behind = Math.ceil((this.backing?.size ?? 0) / size);
     for (let cluster = first; cluster < last;) {
@@ -425,7 +427,7 @@ export class QcowWriter implements BlockDevice {
   }
 
   #dataLength(from: number, to: number): number {
-    return Math.max(0, Math.min(to, this.#data.size) - from);
+    return Math.max(0, Math.min(to, this.data.size) - from);
   }
 
   #clearEntry(entry: number, cluster: number, behind: number): void {
@@ -442,7 +444,7 @@ export class QcowWriter implements BlockDevice {
       if (this.header.externalData) {
         const at = cluster * this.#clusterSize;
         const length = this.#dataLength(at, at + this.#clusterSize);
-        if (length > 0) this.#data.release(at, length);
+        if (length > 0) this.data.release(at, length);
       }
       entries.release(entry);
     }
@@ -463,7 +465,7 @@ export class QcowWriter implements BlockDevice {
       this.#packed = undefined;
     }
     if (refcounts.size > file.size) file.resize(refcounts.size);
-    if (this.#data !== file) this.#data.flush();
+    if (this.data !== file) this.data.flush();
     cache.write(TABLE.REFCOUNT_BLOCK);
     file.flush();
     if (cache.isDirty(TABLE.REFCOUNT_TABLE)) {
@@ -482,12 +484,16 @@ export class QcowWriter implements BlockDevice {
     this.#unflushed = false;
   }
 
+  /** Bring everything to the disk, also that what was freed is free. */
+  settle(): void {
+    this.flush();
+    if (this.cache.isDirty(TABLE.REFCOUNT_BLOCK)) this.commit();
+  }
+
   /** A failing flush is thrown when all is closed. */
   close(): void {
     try {
-      this.flush();
-      // Clusters that were freed are counted down on disk too.
-      if (this.cache.isDirty(TABLE.REFCOUNT_BLOCK)) this.commit();
+      this.settle();
     } finally {
       this.#reader.close();
     }
@@ -496,6 +502,11 @@ export class QcowWriter implements BlockDevice {
   /** Close without bringing anything to the disk that is not there yet: for an image that is all flushed, or given up. */
   abandon(): void {
     this.#reader.close();
+  }
+
+  /** Where clusters are now, without what is below the image; good until the image is changed. */
+  clusterMap(): ClusterMap {
+    return new ClusterMap(this.refcounts, this.header, this.header, this.cache);
   }
 
   /** Fill with what the guest has below this image, zeroes where there is nothing. */

@@ -1,0 +1,67 @@
+import { isBlank, runEnd } from '../../block/file-blank.ts';
+import { openFile } from '../../block/file.ts';
+import { roundUp } from '../../bytes/round.ts';
+import { cutTail, freeLostClusters, openQcow2, readHeader, type QcowWriter } from '../qcow2/index.ts';
+import type { Progress } from '../steps.ts';
+import type { Found } from './compact.ts';
+
+const CHUNK = 2 * 1024 * 1024;
+
+/** Give back clusters that hold zeroes or that nothing refers to; the file ends with its last cluster that is used. */
+export function* compactQcow2InPlace(path: string, writer: QcowWriter): Generator<Progress, Found, void> {
+  const zeroBytes = yield* dropZeroes(path, writer);
+  writer.settle();
+  const lost = freeLostClusters(writer);
+  writer.settle();
+  cutTail(writer);
+  writer.file.flush();
+  return { zeroBytes, lostBytes: lost * writer.header.clusterSize, rewritten: false };
+}
+
+function* dropZeroes(path: string, writer: QcowWriter): Generator<Progress, number, void> {
+  const { header } = writer;
+  const { clusterSize } = header;
+  // An older image cannot say "zeroes" where something would show through.
+  const from = header.version < 3 && writer.backing !== undefined ? writer.backing.size : 0;
+  const total = header.size;
+  if (header.rawExternalData || from >= total) return 0;
+  // The image alone, without what is below it. Only clusters that were looked at are given back, so that what it has in
+  // memory of the tables stays true.
+  const file = openFile(path);
+  const layer = openQcow2(file, readHeader(file), {
+    name: path,
+    ...(writer.data === writer.file ? {} : { data: writer.data }),
+  });
+  const chunk = Math.max(CHUNK, clusterSize);
+  const buffer = new Uint8Array(chunk);
+  let zeroBytes = 0;
+  try {
+    const start = roundUp(from, clusterSize);
+    for (const { offset, length, kind } of layer.extents(start, total - start)) {
+      if (kind !== 'data') continue;
+      const first = roundUp(offset, clusterSize);
+      const end = offset + length;
+      const last = end === total ? end : end - (end % clusterSize);
+      for (let at = first; at < last;) {
+        const stop = Math.min(last, at - (at % chunk) + chunk);
+        const part = buffer.subarray(0, stop - at);
+        layer.readAt(at, part);
+        for (let done = 0; done < part.length;) {
+          const blank = isBlank(part.subarray(done, done + clusterSize));
+          const reached = runEnd(part, done + clusterSize, clusterSize, blank);
+          if (blank) {
+            writer.discard(at + done, reached - done);
+            zeroBytes += reached - done;
+          }
+          done = reached;
+        }
+        at = stop;
+        yield { position: at, total };
+      }
+    }
+  } finally {
+    if (writer.data === writer.file) layer.close();
+    else file.close();
+  }
+  return zeroBytes;
+}

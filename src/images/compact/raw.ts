@@ -1,0 +1,66 @@
+import type { GrowingFile } from '../../block/file-growing.ts';
+import { isBlank, runEnd } from '../../block/file-blank.ts';
+import { createImage } from '../create.ts';
+import { openGrowingFile } from '../../block/file-growing.ts';
+import { copyDisk } from '../convert/copy.ts';
+import { beginReplacement } from '../convert/replacement.ts';
+import { RawSink } from '../convert/sink.ts';
+import { rawDevice } from '../raw.ts';
+import type { Progress } from '../steps.ts';
+import type { Found } from './compact.ts';
+
+const CHUNK = 2 * 1024 * 1024;
+/** Bytes that a hole has at least. */
+const HOLE = 4096;
+
+/** Make holes of what is stored as zeroes. */
+export function* compactRawInPlace(file: GrowingFile): Generator<Progress, Found, void> {
+  const total = file.size;
+  const buffer = new Uint8Array(CHUNK);
+  let zeroBytes = 0;
+  for (const { offset, length, kind } of Array.from(file.extents(0, total))) {
+    if (kind !== 'data') continue;
+    for (let at = offset; at < offset + length;) {
+      const stop = Math.min(offset + length, at - (at % CHUNK) + CHUNK);
+      const part = buffer.subarray(0, stop - at);
+      file.readAt(at, part);
+      for (let from = 0; from < part.length;) {
+        const blank = isBlank(part.subarray(from, from + HOLE));
+        const end = runEnd(part, from + HOLE, HOLE, blank);
+        if (blank) {
+          file.discard(at + from, end - from);
+          zeroBytes += end - from;
+        }
+        from = end;
+      }
+      at = stop;
+      yield { position: at, total };
+    }
+  }
+  file.flush();
+  return { zeroBytes, lostBytes: 0, rewritten: false };
+}
+
+/** Where the host's files cannot be given holes by us: a copy that has them takes the place of the image. */
+export function* rewriteRaw(path: string, file: GrowingFile): Generator<Progress, Found, void> {
+  const device = rawDevice(file, path);
+  // The image is locked already.
+  const replacement = beginReplacement(path, new Set(), false);
+  try {
+    createImage(replacement.path, file.size, { format: 'raw' });
+    const copy = openGrowingFile(replacement.path);
+    const sink = new RawSink(copy, true);
+    try {
+      yield* copyDisk({ device, zeroes: false, extents: () => device.extents(0, device.size) }, sink);
+      // A file of no whole sectors stays one.
+      copy.resize(file.size);
+      sink.finish();
+    } finally {
+      sink.close();
+    }
+    replacement.done();
+  } finally {
+    replacement.end();
+  }
+  return { zeroBytes: 0, lostBytes: 0, rewritten: true };
+}
