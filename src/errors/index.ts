@@ -120,3 +120,14 @@ export function errorFromRecord(record: ErrorRecord): GuestfsError {
   if (kind !== 'GuestfsError') Object.defineProperty(error, 'name', { value: kind });
   return error;
 }
+
+/** What a host answers that has no space left for an image, or gives it no more. */
+const HOST_FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/**
+ * True where a device refused what it was given because its host is full. That is no damage: nothing was lost, and the
+ * same may succeed later.
+ */
+export function isHostFull(error: unknown): boolean {
+  return error instanceof GuestfsError && HOST_FULL.has(error.code);
+}

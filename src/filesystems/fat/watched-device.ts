@@ -1,3 +1,4 @@
+import { isHostFull } from '../../errors/index.ts';
 import type { BlockDevice, Extent } from '../../block/device.ts';
 
 /** Keeps in mind whether a write failed, after which nothing may be written any more, and what was not flushed yet. */
@@ -61,8 +62,9 @@ export class WatchedDevice implements BlockDevice {
   /** The device below is its opener's to close. */
   close(): void {}
 
+  /** A host that is full has refused the write, and no more: what was to be written can be given up. */
   #fail(error: unknown): never {
-    this.failure ??= error;
+    if (!isHostFull(error)) this.failure ??= error;
     throw error;
   }
 }

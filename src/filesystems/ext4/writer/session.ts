@@ -1,5 +1,5 @@
 import type { BlockDevice } from '../../../block/device.ts';
-import { GuestfsError } from '../../../errors/index.ts';
+import { GuestfsError, isHostFull } from '../../../errors/index.ts';
 import { createAttributeWriter } from './attributes/index.ts';
 import type { Committer, NameChange } from './commit/contract.ts';
 import type { AttributeWriter, DirectoryWriter } from './contract.ts';
@@ -22,6 +22,8 @@ export class WriterSession {
   readonly #committer: Committer;
   readonly #changed: () => void;
   #failure: unknown;
+  /** A commit failed since the host is full; nothing else is done before it succeeds. */
+  #unfinished = false;
   /** What the running transaction does to names. */
   #names: NameChange | undefined;
 
@@ -52,7 +54,7 @@ export class WriterSession {
       try {
         action();
       } catch (error) {
-        if (!(error instanceof GuestfsError && error.code === 'ENOSPC')) this.#failure ??= error;
+        if (!isHostFull(error)) this.#failure ??= error;
         throw error;
       }
     };
@@ -98,6 +100,7 @@ export class WriterSession {
   run<T>(action: () => T, names?: NameChange): T {
     if (this.core.store.running) return action();
     this.assertUsable();
+    if (this.#unfinished) this.commit();
     const mixed = names !== undefined && this.#names !== undefined && names !== this.#names;
     if (this.core.store.dirtyCount > this.#committer.capacity || (mixed && !this.atomic)) this.commit();
     if (names !== undefined) this.#names = names;
@@ -126,7 +129,14 @@ export class WriterSession {
     this.assertUsable();
     // Where the host has no space for contents, nothing is lost yet: the commit can be tried again.
     this.#gathering.drain();
-    this.#guarded(() => this.#committer.commit(this.core, this.#names));
+    try {
+      this.#committer.commit(this.core, this.#names);
+    } catch (error) {
+      this.#unfinished = isHostFull(error) && this.#committer.retryable;
+      if (!this.#unfinished) this.#failure ??= error;
+      throw error;
+    }
+    this.#unfinished = false;
     this.#names = undefined;
     this.#changed();
   }

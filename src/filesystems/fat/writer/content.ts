@@ -1,5 +1,5 @@
 import { clockMilliseconds } from '../../../bytes/clock.ts';
-import { CorruptError, GuestfsError, UnsupportedError } from '../../../errors/index.ts';
+import { CorruptError, GuestfsError, isHostFull, UnsupportedError } from '../../../errors/index.ts';
 import { divideUp } from '../../../bytes/round.ts';
 import { checkRange, clusterOffset } from '../directory.ts';
 import { FIRST_CLUSTER } from '../geometry.ts';
@@ -66,10 +66,11 @@ export class FileContent {
     const end = offset + from.length;
     if (from.length === 0) return;
     checkFileSize(end);
-    const first = this.#reserve(inode, end);
-    if (offset > size) this.#zero(inode, first, size, offset);
-    this.#eachRun(inode, first, offset, from.length, (at, done, length) => {
-      this.#volume.device.writeAt(at, from.subarray(done, done + length));
+    const first = this.#reserve(inode, end, (chain) => {
+      if (offset > size) this.#zero(inode, chain, size, offset);
+      this.#eachRun(inode, chain, offset, from.length, (at, done, length) => {
+        this.#volume.device.writeAt(at, from.subarray(done, done + length));
+      });
     });
     this.#wrote(inode, first, Math.max(size, end));
   }
@@ -79,8 +80,7 @@ export class FileContent {
     const file = this.#file(inode);
     let { first } = file;
     if (size > file.size) {
-      first = this.#reserve(inode, size);
-      this.#zero(inode, first, file.size, size);
+      first = this.#reserve(inode, size, (chain) => this.#zero(inode, chain, file.size, size));
     } else if (size === 0 && first !== 0) {
       this.#transaction.free(first, 'file');
       first = 0;
@@ -138,8 +138,8 @@ export class FileContent {
     return { first, size };
   }
 
-  /** Make a file's chain long enough for a size; returns its first cluster. */
-  #reserve(inode: number, size: number): number {
+  /** Make a file's chain long enough for a size and fill it; returns its first cluster. A full host changes nothing. */
+  #reserve(inode: number, size: number, fill: (first: number) => void): number {
     const { first } = this.#file(inode);
     const { clusterSize } = this.#volume.geometry;
     // What was cut off is still in the table: the end must be there before something is added to it.
@@ -149,13 +149,26 @@ export class FileContent {
     const have = chain?.length() ?? 0;
     const needed = divideUp(this.#file(inode).size, clusterSize);
     if (have < needed) throw tooShort(inode, have);
-    if (wanted <= have) return first;
-    if (chain === undefined) return this.#transaction.allocate(wanted).first;
-    const tail = chain.locate(have - 1, 1)!.cluster;
-    const added = this.#transaction.allocate(wanted - have, tail + 1);
-    this.#transaction.link(tail, added.first, 'file');
-    chain.extended(added.first);
-    return first;
+    if (wanted <= have) {
+      fill(first);
+      return first;
+    }
+    const tail = chain?.locate(have - 1, 1)?.cluster ?? 0;
+    const added = this.#transaction.allocate(wanted - have, tail === 0 ? 0 : tail + 1);
+    if (chain !== undefined) {
+      this.#transaction.link(tail, added.first, 'file');
+      chain.extended(added.first);
+    }
+    try {
+      fill(chain === undefined ? added.first : first);
+    } catch (error) {
+      if (isHostFull(error)) {
+        if (chain === undefined) this.#transaction.free(added.first, 'file');
+        else this.#transaction.cut(first, tail);
+      }
+      throw error;
+    }
+    return chain === undefined ? added.first : first;
   }
 
   #zero(inode: number, first: number, start: number, end: number): void {

@@ -173,13 +173,12 @@ export class DirectoryChanges {
   }
 
   #grow(slots: DirectorySlots): void {
-    const { geometry, device, chains } = this.#volume;
+    const { geometry, chains } = this.#volume;
     const { first } = this.#volume.file(slots.inode);
     const chain = chains.get(first);
     const tail = chain.locate(chain.length() - 1, 1)!.cluster;
     const { first: added } = this.#transaction.allocate(1, tail + 1);
-    device.writeAt(clusterOffset(geometry, added), new Uint8Array(geometry.clusterSize));
-    this.#forgetCluster(added);
+    this.#writeNew(added, new Uint8Array(geometry.clusterSize));
     this.#transaction.link(tail, added, 'directory');
     chain.extended(added);
     slots.grown();
@@ -187,8 +186,7 @@ export class DirectoryChanges {
 
   /** Write the first cluster of a new directory, which nothing refers to yet. */
   #initialise(cluster: number, rest: Uint8Array, parent: number): void {
-    const { geometry, device } = this.#volume;
-    const bytes = new Uint8Array(geometry.clusterSize);
+    const bytes = new Uint8Array(this.#volume.geometry.clusterSize);
     for (let dots = 1; dots <= 2; dots++) {
       const at = (dots - 1) * ENTRY;
       bytes.fill(SPACE, at, at + NAME_LENGTH);
@@ -196,7 +194,18 @@ export class DirectoryChanges {
       bytes.set(rest, at + NAME_LENGTH);
     }
     setFirstCluster(new DataView(bytes.buffer), ENTRY, this.#parentCluster(parent));
-    device.writeAt(clusterOffset(geometry, cluster), bytes);
+    this.#writeNew(cluster, bytes);
+  }
+
+  /** Write a cluster that was just allocated, and give it back where that fails. */
+  #writeNew(cluster: number, bytes: Uint8Array): void {
+    const { geometry, device } = this.#volume;
+    try {
+      device.writeAt(clusterOffset(geometry, cluster), bytes);
+    } catch (error) {
+      this.#transaction.allocator.release(cluster);
+      throw error;
+    }
     this.#forgetCluster(cluster);
   }
 

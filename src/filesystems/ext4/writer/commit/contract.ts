@@ -12,6 +12,11 @@ export interface Committer {
    * transaction, an inode is not used again in the transaction that freed it, and the orphan list is left alone.
    */
   readonly atomic: boolean;
+  /**
+   * After {@link commit} failed: whether it may be called again, before anything else changes, and then does what it was
+   * to do. It may where the device took what it was given or refused it, as a host without space does.
+   */
+  readonly retryable: boolean;
   /** Before the first change: mark the filesystem as being written. Durable when it returns. */
   begin(core: WriterCore): void;
   /** Make the running transaction durable and put it in place; data was written before. */

@@ -1,6 +1,7 @@
 import type { BlockDevice } from '../../../../block/device.ts';
 import { GuestfsError } from '../../../../errors/index.ts';
 import { INCOMPAT_RECOVER } from '../../features.ts';
+import type { StoredBlock } from '../contract.ts';
 import type { WriterCore } from '../core.ts';
 import { BlockGatherer, writeInPlace } from '../write-blocks.ts';
 import type { Committer } from './contract.ts';
@@ -36,6 +37,10 @@ export class JournalCommitter implements Committer {
   #sequence: number;
   /** Blocks before the head that are needed while the last transaction may not be in place. */
   #held = 0;
+  /** The commit block may or may not be on the device. */
+  #sealing = false;
+  /** Blocks that the log has and that are not all in their places yet. */
+  #unplaced: readonly StoredBlock[] | undefined;
 
   constructor(device: BlockDevice, file: LogFile, blockSize: number, sequence: number) {
     this.#device = device;
@@ -48,6 +53,10 @@ export class JournalCommitter implements Committer {
   }
 
   readonly atomic = true;
+
+  get retryable(): boolean {
+    return !this.#sealing;
+  }
 
   get capacity(): number {
     return Math.min(Math.floor(this.#blocks / 3), Math.floor(TRANSACTION_BYTES / this.#blockSize));
@@ -67,6 +76,7 @@ export class JournalCommitter implements Committer {
   }
 
   commit(core: WriterCore): void {
+    if (this.#unplaced !== undefined) return this.#putInPlace(core, this.#unplaced);
     core.prepareCommit();
     const blocks = [...core.store.dirtyBlocks()].sort((a, b) => a.number - b.number);
     const revoked = [...core.store.revoked];
@@ -91,6 +101,7 @@ export class JournalCommitter implements Committer {
     }
     const commitPlace = this.#writeLog(blocks, revoked);
     this.#device.flush();
+    this.#sealing = true;
     if (this.#held > 0) this.#file.writeSuperBlock(first, this.#sequence);
     const commit = this.#format.commit(this.#sequence, core.store.now());
     this.#device.writeAt(commitPlace * this.#blockSize, commit.subarray(0, SECTOR));
@@ -98,7 +109,14 @@ export class JournalCommitter implements Committer {
     this.#head = (this.#head + size) % this.#blocks;
     this.#held = size;
     this.#sequence = (this.#sequence + 1) >>> 0;
+    this.#sealing = false;
+    this.#putInPlace(core, blocks);
+  }
+
+  #putInPlace(core: WriterCore, blocks: readonly StoredBlock[]): void {
+    this.#unplaced = blocks;
     writeInPlace(this.#device, blocks, this.#blockSize);
+    this.#unplaced = undefined;
     core.committed();
   }
 

@@ -29,6 +29,8 @@ const SUMS: ReadonlySet<BlockRole | undefined> = new Set(['superblock', 'quota']
 export class OrderedCommitter implements Committer {
   readonly capacity = 2048;
   readonly atomic = false;
+  /** All steps are done again, from the first. */
+  readonly retryable = true;
   readonly #device: BlockDevice;
   readonly #blockSize: number;
   #wasClean = false;
