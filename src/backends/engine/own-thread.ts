@@ -1,7 +1,9 @@
 import type { Implementations } from '../../daemon/daemon.ts';
 import { lightImplementations } from '../../daemon/light-registry.ts';
 import { topicOf } from '../../daemon/topics.ts';
-import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
+import type { GuestfsError } from '../../errors/index.ts';
+import type { Backend, BackendCall, BackendEvents, LaunchConfig, NextChunk } from '../backend.ts';
+import type { ClosableSource } from '../io/source.ts';
 import { drainInto, gather } from './spool.ts';
 import { EngineSession, type CreatePlatform, type SessionCall } from './session.ts';
 
@@ -18,15 +20,12 @@ export class OwnThreadBackend implements Backend {
   /** False while only light implementations and some topics are loaded. */
   #complete: boolean;
   readonly #cancelled = new Int32Array(new SharedArrayBuffer(4));
+  /** Ends the waiting for a stream. */
+  #interrupt: (() => void) | undefined;
 
   constructor(createPlatform: CreatePlatform, events: BackendEvents, actions?: Implementations) {
     this.#complete = actions !== undefined;
-    this.#session = new EngineSession(
-      createPlatform,
-      events,
-      this.#cancelled,
-      actions ?? this.#loaded,
-    );
+    this.#session = new EngineSession(createPlatform, events, this.#cancelled, actions ?? this.#loaded);
   }
 
   async launch(config: LaunchConfig): Promise<void> {
@@ -35,6 +34,7 @@ export class OwnThreadBackend implements Backend {
 
   async call(call: BackendCall): Promise<unknown> {
     Atomics.store(this.#cancelled, 0, 0);
+    this.#interrupt = undefined;
     if (!this.#complete && !this.#session.implements(call.action)) await this.#load(call.action);
     const { input, output, ...rest } = call;
     if (input?.kind !== 'stream' && output?.kind !== 'stream') {
@@ -42,7 +42,7 @@ export class OwnThreadBackend implements Backend {
     }
     const sessionCall: SessionCall = { ...rest };
     if (input?.kind === 'stream') {
-      sessionCall.input = { kind: 'source', source: await gather(input.next, this.#session.checkCancelled) };
+      sessionCall.input = { kind: 'source', source: await this.#gather(input.next) };
     } else if (input !== undefined) {
       sessionCall.input = input;
     }
@@ -50,9 +50,28 @@ export class OwnThreadBackend implements Backend {
       if (output !== undefined) sessionCall.output = output;
       return this.#session.call(sessionCall);
     }
-    return drainInto(output.write, this.#session.checkCancelled, (sink) => {
+    const write = (chunk: Uint8Array): Promise<void> => this.#unlessCancelled(() => output.write(chunk));
+    return drainInto(write, this.#session.checkCancelled, (sink) => {
       sessionCall.output = { kind: 'sink', sink };
       return this.#session.call(sessionCall);
+    });
+  }
+
+  #gather(next: NextChunk): Promise<ClosableSource> {
+    return gather(() => this.#unlessCancelled(next), this.#session.checkCancelled);
+  }
+
+  /** Wait for a stream, but not longer than until the call is cancelled: the stream may never go on. */
+  #unlessCancelled<T>(start: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = () => {
+        try {
+          this.#session.checkCancelled();
+        } catch (error) {
+          reject(error as GuestfsError);
+        }
+      };
+      start().then(resolve, reject);
     });
   }
 
@@ -75,6 +94,7 @@ export class OwnThreadBackend implements Backend {
 
   cancel(): void {
     Atomics.store(this.#cancelled, 0, 1);
+    this.#interrupt?.();
   }
 
   async close(): Promise<void> {

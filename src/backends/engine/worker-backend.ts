@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { errorFromRecord, GuestfsError } from '../../errors/index.ts';
 import type { Backend, BackendCall, BackendEvents, LaunchConfig, NextChunk, WriteChunk } from '../backend.ts';
+import { pipeInput } from '../io/pipe-input.ts';
 import {
   CONTROL,
   CONTROL_WORDS,
@@ -73,7 +74,10 @@ export class WorkerBackend implements Backend {
   }
 
   async call(call: BackendCall): Promise<unknown> {
-    const { action, args, options, serial, input, output } = call;
+    const { action, args, options, serial, output } = call;
+    Atomics.store(this.#words, CONTROL.CANCELLED, 0);
+    const pipe = call.input === undefined ? undefined : await pipeInput(call.input);
+    const input = pipe === undefined ? call.input : { kind: 'stream' as const, next: pipe.next };
     const request: Request = { type: 'call', id: 0, action, args, options, serial };
     this.#generation++;
     this.#next = undefined;
@@ -94,7 +98,6 @@ export class WorkerBackend implements Backend {
     } else if (output !== undefined) {
       request.output = output;
     }
-    Atomics.store(this.#words, CONTROL.CANCELLED, 0);
     Atomics.store(this.#words, CONTROL.CREDIT, OUTPUT_WINDOW);
     try {
       const result = await this.#request(request);
@@ -107,6 +110,7 @@ export class WorkerBackend implements Backend {
     } finally {
       this.#next = undefined;
       this.#write = undefined;
+      pipe?.close();
     }
   }
 
