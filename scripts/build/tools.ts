@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { buildParts } from './parts.ts';
 
 /** Names of the commands, out of package.json, so that none is built without being installed or the reverse. */
 function toolNames(root: string): string[] {
@@ -45,21 +46,18 @@ const common = {
 export async function buildTools(root: string): Promise<void> {
   const folder = join(root, 'dist', 'bin');
   mkdirSync(folder, { recursive: true });
-  await build({
+  const parts = {
     ...common,
-    entryPoints: [join(root, 'src', 'tools', 'main.ts')],
-    outfile: join(folder, 'tools.cjs'),
     external: ['koffi'],
     plugins: [wordsApart],
     // A script out of a code cache has no callback for import() (seen in Node 20.20): files apart are required.
     supported: { 'dynamic-import': false },
     // The library finds its worker beside itself; the tools run the engine in their own thread.
     define: { 'import.meta.url': 'importMetaUrl' },
-    banner: {
-      js: '(function(exports,require,module,__filename){const importMetaUrl=require("node:url").pathToFileURL(__filename).href;',
-    },
+    banner: { js: '(function(exports,require,module,importMetaUrl,loadRest){' },
     footer: { js: '})' },
-  });
+  };
+  await buildParts(root, parts, { core: join(folder, 'tools.cjs'), rest: join(folder, 'tools-rest.cjs') });
   await build({
     ...common,
     entryPoints: [join(root, 'src', 'actions', 'all.ts')],
