@@ -1,6 +1,7 @@
 import type { BlockDevice } from '../block/device.ts';
 import type { FileTree } from '../vfs/tree.ts';
 import type { LvmCapability } from './lvm-capability.ts';
+import type { ToolsCapability } from './tools-capability.ts';
 
 /** What a device name stands for. */
 export type DeviceKind = 'disk' | 'partition' | 'lv' | 'md' | 'dm';
@@ -72,13 +73,19 @@ export interface MountRequest {
   type?: string;
 }
 
+/** How a kernel is asked to unmount what is in use. */
+export interface UnmountOptions {
+  force?: boolean;
+  lazy?: boolean;
+}
+
 /** The guest's mounts. */
 export interface MountControl {
   mount(request: MountRequest): void;
   /** Mount the filesystem that is in the file `path` of the tree. */
   mountLoop(path: string, mountpoint: string): void;
   /** By mount point or by device. Throws EINVAL where nothing is mounted there, EBUSY where something is below. */
-  unmount(where: { path: string } | { device: string }): void;
+  unmount(where: { path: string } | { device: string }, how?: UnmountOptions): void;
   unmountAll(): void;
   remount(mountpoint: string, readonly: boolean): void;
   /** In the order they were mounted. */
@@ -116,6 +123,10 @@ export interface Platform {
   readonly identify: Identification;
   /** LVM2. */
   readonly lvm?: LvmCapability;
+  /** Programs of a real Linux. */
+  readonly tools?: ToolsCapability;
+  /** Why a feature group is missing here, naming the program that is; undefined where it is not. */
+  unavailable?(group: string): string | undefined;
   /** Filesystem types that can be mounted, as vfs_type spells them. */
   filesystemTypes(): readonly string[];
   /** Write everything through. */

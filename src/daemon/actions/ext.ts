@@ -1,39 +1,11 @@
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import { listSuperBlock, openExt4 } from '../../filesystems/ext4/index.ts';
+import { ATTRIBUTE_LETTERS } from '../../vfs/attribute-letters.ts';
 import type { FileRef } from '../../vfs/tree.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
 import type { ActionContext } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { parseMountable } from '../mountable.ts';
-
-/** Letters of lsattr(1) by bit of the flags. */
-export const ATTRIBUTE_LETTERS: readonly (readonly [bit: number, letter: string])[] = [
-  [0x1, 's'],
-  [0x2, 'u'],
-  [0x4, 'c'],
-  [0x8, 'S'],
-  [0x10, 'i'],
-  [0x20, 'a'],
-  [0x40, 'd'],
-  [0x80, 'A'],
-  [0x100, 'Z'],
-  [0x200, 'B'],
-  [0x400, 'm'],
-  [0x800, 'E'],
-  [0x1000, 'I'],
-  [0x4000, 'j'],
-  [0x8000, 't'],
-  [0x10000, 'D'],
-  [0x20000, 'T'],
-  [0x40000, 'h'],
-  [0x80000, 'e'],
-  [0x100000, 'V'],
-  [0x800000, 'C'],
-  [0x2000000, 'x'],
-  [0x10000000, 'N'],
-  [0x20000000, 'P'],
-  [0x40000000, 'F'],
-];
 
 /** What tune2fs prints for nothing; the hash has an empty string there. */
 const NOTHING = new Set(['<none>', '<not available>', '(none)']);

@@ -45,8 +45,9 @@ export const mountActions = {
 
   mount_loop: ({ platform }, file, mountpoint) => platform.mounts.mountLoop(file, mountpoint),
 
-  /** Nothing is ever busy in the engine, so that `force` and `lazyunmount` have nothing to change. */
-  umount: ({ platform }, where) => platform.mounts.unmount(where),
+  /** Nothing is ever busy in the engine, where `force` and `lazyunmount` change nothing. */
+  umount: ({ platform }, where, { force = false, lazyunmount = false }) =>
+    platform.mounts.unmount(where, { force, lazy: lazyunmount }),
 
   umount_all: ({ platform }) => platform.mounts.unmountAll(),
 

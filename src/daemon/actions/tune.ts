@@ -10,7 +10,8 @@ import { writerOf } from '../file-writing.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { parseMountable } from '../mountable.ts';
 import { extUuidArgument, uuidArgument } from '../uuid-argument.ts';
-import { ATTRIBUTE_LETTERS, fileWithFlags } from './ext.ts';
+import { ATTRIBUTE_LETTERS } from '../../vfs/attribute-letters.ts';
+import { fileWithFlags } from './ext.ts';
 
 /** Attributes that a user may change; `e` is not among them here, because it would move the file's content. */
 const CHANGEABLE = 0xff | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x20000000 | 0x40000000;

@@ -1,20 +1,32 @@
 import { identify, type IdentifyOptions } from '../../filesystems/identify/index.ts';
-import type { PartitionTable } from '../../partitions/index.ts';
-import type { BlkidTags, Identification } from '../contract.ts';
-import type { EngineDeviceTable } from './device-table.ts';
-import type { Disk } from './disks.ts';
+import type { Partition, PartitionTable } from '../../partitions/index.ts';
+import type { BlkidTags, DeviceTable, Identification } from '../contract.ts';
 
 /** Major device number of SCSI disks, which blkid shows of a partition's disk. */
 const SCSI_MAJOR = 8;
 /** Minor numbers that Linux reserves for each SCSI disk. */
 const MINORS_PER_DISK = 16;
 
-/** Identification over the engine's devices; answers are kept until `forget`. */
+/** A disk with its partition table. */
+interface Disk {
+  readonly name: string;
+  table(): PartitionTable | null;
+  partitions(): readonly Partition[];
+  partition(number: number): Partition | undefined;
+}
+
+/** Devices of which the disks tell their tables. */
+export interface IdentifiedDevices extends DeviceTable {
+  /** The disk of a name or alias. Throws ENOENT. */
+  disk(name: string): Disk;
+}
+
+/** Identification over devices whose bytes are read here; answers are kept until `forget`. */
 export class EngineIdentification implements Identification {
-  readonly #devices: EngineDeviceTable;
+  readonly #devices: IdentifiedDevices;
   readonly #known = new Map<string, BlkidTags>();
 
-  constructor(devices: EngineDeviceTable) {
+  constructor(devices: IdentifiedDevices) {
     this.#devices = devices;
   }
 

@@ -1,0 +1,34 @@
+import type { ToolsCapability } from '../tools-capability.ts';
+
+/**
+ * The programs that a feature group's actions call; one is missing and the group is. Groups that are not here need
+ * none: what they do is done in this package or by node:fs.
+ */
+const NEEDED: Readonly<Record<string, readonly string[]>> = {
+  btrfs: ['btrfs', 'mkfs.btrfs', 'btrfstune', 'btrfs-image'],
+  clevisluks: ['clevis-luks-unlock'],
+  extlinux: ['extlinux'],
+  f2fs: ['resize.f2fs'],
+  grub: ['grub-install'],
+  inotify: ['inotifywait'],
+  ldm: ['ldmtool'],
+  linuxmodules: ['modprobe'],
+  luks: ['cryptsetup'],
+  lvm2: ['lvm'],
+  mdadm: ['mdadm'],
+  ntfs3g: ['ntfs-3g.probe', 'ntfsfix', 'ntfsclone', 'ntfssecaudit'],
+  ntfsprogs: ['ntfsresize'],
+  rsync: ['rsync'],
+  selinux: [],
+  selinuxrelabel: ['setfiles'],
+  squashfs: ['mksquashfs'],
+  syslinux: ['syslinux'],
+  xfs: ['xfs_growfs', 'xfs_admin', 'xfs_repair', 'xfs_info'],
+};
+
+/** Why a feature group is missing, in words; undefined where nothing is known to be. */
+export function groupProblem(group: string, tools: Pick<ToolsCapability, 'has'>): string | undefined {
+  const missing = (NEEDED[group] ?? []).filter((program) => !tools.has(program));
+  if (missing.length === 0) return undefined;
+  return `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed`;
+}

@@ -1,0 +1,134 @@
+import { GuestfsError } from '../../errors/index.ts';
+import type { FileTree } from '../../vfs/tree.ts';
+import type { TreeWriter } from '../../vfs/tree-writer.ts';
+import type { Platform } from '../contract.ts';
+import { EngineIdentification } from '../engine/identification.ts';
+import type { MountBelow, PrivateTree, TreeOpener } from '../inspect-capability.ts';
+import { LinuxDeviceTable } from './device-table.ts';
+import { groupProblem } from './groups.ts';
+import { kernelCalls } from './calls.ts';
+import type { KernelCalls } from './kernel-calls.ts';
+import { KernelTree } from './kernel-tree.ts';
+import { KernelTreeWriter } from './kernel-tree-writer.ts';
+import { LinuxMounts } from './mounts.ts';
+import { openPrivateTree, orUnsupported } from './private-tree.ts';
+import { machineDisks, sysText } from './sysfs.ts';
+import { LinuxTools } from './tools.ts';
+
+/** What the Linux platform is started with. */
+export interface LinuxConfig {
+  /**
+   * Folder that the guest's filesystems are mounted below. `/` serves the machine itself, live: its disks and mounts
+   * are the guest's.
+   */
+  readonly sysroot: string;
+  /** Kernel names of the guest's disks in order, as in `sda`; those of the machine but its own if absent. */
+  readonly disks?: readonly string[];
+  /** Programs of the guest may use the machine's network. */
+  readonly network?: boolean;
+  /** Hears what is odd but does not stop the work, one sentence a call. */
+  warn(message: string): void;
+}
+
+/** A kernel's devices, mounts and files, and the programs of the machine it runs. */
+export class LinuxPlatform implements Platform, TreeOpener {
+  readonly name = 'linux';
+  readonly devices: LinuxDeviceTable;
+  readonly identify: EngineIdentification;
+  readonly mounts: LinuxMounts;
+  readonly tools: LinuxTools;
+  readonly #calls: KernelCalls;
+  readonly #tree: KernelTree & { writer: TreeWriter };
+  readonly #writer: KernelTreeWriter;
+  readonly #warn: (message: string) => void;
+
+  constructor(config: LinuxConfig) {
+    const live = config.sysroot === '/';
+    // Modes are the guest's business: the daemon takes its umask out of them.
+    process.umask(0);
+    this.#warn = config.warn;
+    this.#calls = kernelCalls();
+    const tree = new KernelTree(config.sysroot, this.#calls);
+    const release = (): void => this.release();
+    this.devices = new LinuxDeviceTable({
+      disks: () => config.disks ?? machineDisks(live),
+      findTag: (tag, value) => this.identify.findByTag(tag, value),
+      changed: () => this.identify.forget(),
+    });
+    this.identify = new EngineIdentification(this.devices);
+    this.mounts = new LinuxMounts({ tree, devices: this.devices, live, release });
+    this.#writer = new KernelTreeWriter(tree, this.mounts);
+    this.#tree = Object.assign(tree, { writer: this.#writer });
+    this.tools = new LinuxTools({
+      tree,
+      devices: this.devices,
+      mounts: this.mounts,
+      live,
+      network: config.network ?? false,
+      release,
+    });
+  }
+
+  get files(): FileTree {
+    if (!this.mounts.mounted) {
+      throw new GuestfsError('EINVAL', 'nothing is mounted: mount the root filesystem first');
+    }
+    return this.#tree;
+  }
+
+  unavailable(group: string): string | undefined {
+    return groupProblem(group, this.tools);
+  }
+
+  filesystemTypes(): readonly string[] {
+    return (sysText('/proc/filesystems') ?? '')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('nodev'))
+      .map((line) => line.trim());
+  }
+
+  openTree(mountable: string, below?: readonly MountBelow[]): PrivateTree {
+    const options = {
+      devices: this.devices,
+      identify: this.identify,
+      mounts: this.mounts,
+      calls: this.#calls,
+      release: () => this.release(),
+      warn: this.#warn,
+    };
+    try {
+      return openPrivateTree(options, mountable, below);
+    } catch (error) {
+      throw orUnsupported(error, mountable, this.identify.type(mountable));
+    }
+  }
+
+  sync(): void {
+    if (this.mounts.mounted) this.#writer.sync();
+    for (const { name } of this.devices.disks()) {
+      if (!this.devices.isReadonly(name)) this.devices.open(name).flush();
+    }
+    this.release();
+  }
+
+  /** Close whatever is kept open between calls, and forget what is known of devices. Call it after every call. */
+  release(): void {
+    this.#tree.release();
+    this.#writer.release();
+    this.devices.release();
+    this.identify.forget();
+  }
+
+  close(): void {
+    try {
+      this.mounts.unmountAll();
+    } finally {
+      this.release();
+    }
+  }
+}
+
+/** The platform of the machine that this program runs on. */
+export function createLinuxPlatform(config: LinuxConfig): LinuxPlatform {
+  return new LinuxPlatform(config);
+}

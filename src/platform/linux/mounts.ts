@@ -1,0 +1,263 @@
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { GuestfsError } from '../../errors/index.ts';
+import { checkPath, fail } from '../../vfs/path-checks.ts';
+import type { MountControl, MountEntry, MountRequest, UnmountOptions } from '../contract.ts';
+import type { LinuxDeviceTable } from './device-table.ts';
+import { fsPath } from './host-bytes.ts';
+import { fromNode, guestMessage } from './kernel-error.ts';
+import { join, type KernelTree } from './kernel-tree.ts';
+import type { WritableMounts } from './kernel-tree-writer.ts';
+import { kernelMounts, type KernelMount } from './mount-table.ts';
+import { runTool, type RunOptions } from './run-tool.ts';
+
+/** What the mounts need of the platform. */
+export interface MountOptions {
+  readonly tree: KernelTree;
+  readonly devices: LinuxDeviceTable;
+  /** The machine is the guest: its own mounts are shown, and what others mounted is left alone. */
+  readonly live: boolean;
+  /** Called before a mount comes or goes: what is open must be closed. */
+  release(): void;
+}
+
+const SUBVOLUME = /^btrfsvol:(\/dev\/[^/]+(?:\/[^/]+)?)\/(.+)$/;
+/** Filesystems of the kernel that hold nothing of the guest's. */
+const KERNEL_TYPES = new Set([
+  'proc',
+  'sysfs',
+  'devtmpfs',
+  'devpts',
+  'cgroup',
+  'cgroup2',
+  'securityfs',
+  'debugfs',
+  'tracefs',
+  'bpf',
+  'pstore',
+  'mqueue',
+  'hugetlbfs',
+  'configfs',
+  'fusectl',
+  'autofs',
+  'binfmt_misc',
+  'selinuxfs',
+  'efivarfs',
+  'rpc_pipefs',
+]);
+
+/** The kernel's mounts below the guest's root, made by mount(8). */
+export class LinuxMounts implements MountControl, WritableMounts {
+  readonly #options: MountOptions;
+  readonly #tree: KernelTree;
+  /** Mounts that were there before, by the kernel's numbers. */
+  readonly #before: ReadonlySet<number>;
+  /** How what we mounted was called, by the kernel's number of the mount. */
+  readonly #given = new Map<number, string>();
+
+  constructor(options: MountOptions) {
+    this.#options = options;
+    this.#tree = options.tree;
+    this.#before = new Set(kernelMounts().map(({ id }) => id));
+  }
+
+  mount(request: MountRequest): void {
+    const { mountable, mountpoint, options = [], readonly = false, type } = request;
+    const subvolume = this.#subvolume(mountable);
+    const device = subvolume?.device ?? mountable;
+    const node = this.#options.devices.node(device);
+    const words = [...(readonly ? ['ro'] : []), ...options];
+    if (subvolume !== undefined) words.push(`subvol=${subvolume.volume}`);
+    const { name } = this.#options.devices.find(device);
+    this.#attach(
+      ['-o', words.join(','), ...(type === undefined ? [] : ['-t', type]), '--', node],
+      mountpoint,
+      subvolume === undefined ? name : mountable,
+      words.length === 0,
+    );
+  }
+
+  mountLoop(path: string, mountpoint: string): void {
+    const file = this.#tree.host(this.#tree.realpath(path));
+    this.#attach(['-o', 'loop', '--', file], mountpoint, path, false);
+  }
+
+  unmount(where: { path: string } | { device: string }, how: UnmountOptions = {}): void {
+    const mount = 'path' in where ? this.#mountAt(where.path) : this.#mountOf(where.device);
+    this.#detach(mount, how);
+  }
+
+  /** All of them, also where one fails. Throws what failed first. */
+  unmountAll(): void {
+    const failures: unknown[] = [];
+    for (const mount of this.#mounts().toReversed()) {
+      if (this.#options.live && !this.#given.has(mount.id)) continue;
+      try {
+        this.#detach(mount, {});
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  remount(mountpoint: string, readonly: boolean): void {
+    const mount = this.#mountAt(mountpoint);
+    this.#run('mount', ['-o', `remount,${readonly ? 'ro' : 'rw'}`, '--', mount.mountpoint], {
+      about: { path: mountpoint },
+    });
+  }
+
+  list(): MountEntry[] {
+    return this.#mounts().map((mount) => ({
+      mountable: this.#mountable(mount),
+      mountpoint: this.#guestPath(mount.mountpoint),
+      type: mount.type,
+      readonly: mount.options.includes('ro') || mount.superOptions.includes('ro'),
+      options: mount.options.filter((option) => option !== 'ro' && option !== 'rw'),
+    }));
+  }
+
+  makeMountpoint(path: string): void {
+    const host = this.#newName(path);
+    try {
+      mkdirSync(fsPath(host), 0o755);
+    } catch (error) {
+      throw fromNode(error, path);
+    }
+  }
+
+  removeMountpoint(path: string): void {
+    const host = this.#newName(path);
+    try {
+      rmdirSync(fsPath(host));
+    } catch (error) {
+      throw fromNode(error, path);
+    }
+  }
+
+  /** True once anything of the guest is mounted. */
+  get mounted(): boolean {
+    return this.#options.live || this.#mounts().length > 0;
+  }
+
+  wantMounted(path: string): void {
+    if (this.#options.live) return;
+    const inside = this.#mounts().some(({ mountpoint }) => {
+      const guest = this.#guestPath(mountpoint);
+      return guest === '/' || path === guest || path.startsWith(`${guest}/`);
+    });
+    if (!inside) {
+      throw fail('EROFS', path, 'no filesystem is mounted there; mkmountpoint makes directories to mount on');
+    }
+  }
+
+  hostMountpoints(): string[] {
+    return this.#mounts().map(({ mountpoint }) => mountpoint);
+  }
+
+  /** Where a device or subvolume is mounted on the host, the last time it was; undefined where it is not. */
+  hostMountOf(mountable: string): string | undefined {
+    const wanted = mountable.startsWith('/dev/') ? this.#options.devices.find(mountable).name : mountable;
+    return this.#mounts().findLast((mount) => this.#mountable(mount) === wanted)?.mountpoint;
+  }
+
+  #subvolume(mountable: string): { device: string; volume: string } | undefined {
+    if (!mountable.startsWith('btrfsvol:')) return undefined;
+    const match = SUBVOLUME.exec(mountable);
+    // A logical volume has a slash in its name, a partition has none: the first that is a device is meant.
+    const short = /^btrfsvol:(\/dev\/[^/]+)\/(.+)$/.exec(mountable);
+    for (const [, device = '', volume = ''] of [short, match].filter((found) => found !== null)) {
+      if (this.#isDevice(device)) return { device, volume };
+    }
+    throw new GuestfsError('EINVAL', `${mountable}: expected btrfsvol:/dev/.../subvolume`, {
+      device: mountable,
+    });
+  }
+
+  #isDevice(name: string): boolean {
+    try {
+      this.#options.devices.find(name);
+      return true;
+    } catch (error) {
+      if (error instanceof GuestfsError && error.code === 'ENOENT') return false;
+      throw error;
+    }
+  }
+
+  #attach(args: readonly string[], mountpoint: string, mountable: string, plain: boolean): void {
+    const directory = this.#tree.resolve(mountpoint);
+    const path = this.#tree.pathOf(directory);
+    if ((this.#tree.stat(directory).mode & 0o170000) !== 0o040000) {
+      throw fail('ENOTDIR', mountpoint, 'cannot mount there, it is not a directory');
+    }
+    this.#run('mount', [...(plain ? args.slice(2) : args), this.#tree.host(path)], {
+      about: { device: mountable, path: mountpoint },
+    });
+    const made = kernelMounts().findLast((mount) => mount.mountpoint === this.#tree.host(path));
+    if (made !== undefined) this.#given.set(made.id, mountable);
+  }
+
+  #detach(mount: KernelMount, { force = false, lazy = false }: UnmountOptions): void {
+    const flags = [...(force ? ['-f'] : []), ...(lazy ? ['-l'] : [])];
+    this.#run('umount', [...flags, '--', mount.mountpoint], {
+      about: { path: this.#guestPath(mount.mountpoint) },
+    });
+    this.#given.delete(mount.id);
+  }
+
+  #mounts(): KernelMount[] {
+    const { root } = this.#tree;
+    return kernelMounts().filter(
+      ({ id, mountpoint, type }) =>
+        (this.#options.live
+          ? !KERNEL_TYPES.has(type)
+          : !this.#before.has(id) && (mountpoint === root || mountpoint.startsWith(`${root}/`))) &&
+        (this.#given.has(id) || !KERNEL_TYPES.has(type)),
+    );
+  }
+
+  #mountable(mount: KernelMount): string {
+    const given = this.#given.get(mount.id);
+    if (given !== undefined) return given;
+    return this.#options.devices.nameOfNode(mount.source) ?? mount.source;
+  }
+
+  #guestPath(host: string): string {
+    const path = host.slice(this.#tree.root.length);
+    return path === '' ? '/' : path;
+  }
+
+  #mountAt(path: string): KernelMount {
+    const host = this.#tree.host(this.#tree.realpath(path));
+    const mount = this.#mounts().findLast(({ mountpoint }) => mountpoint === host);
+    if (mount === undefined) throw fail('EINVAL', path, 'nothing is mounted there');
+    return mount;
+  }
+
+  #mountOf(device: string): KernelMount {
+    const { name } = this.#options.devices.find(device);
+    const mount = this.#mounts().findLast((found) => this.#mountable(found) === name);
+    if (mount === undefined) throw new GuestfsError('EINVAL', `${device} is not mounted`, { device });
+    return mount;
+  }
+
+  #run(program: string, args: readonly string[], options: RunOptions): void {
+    this.#options.release();
+    try {
+      runTool(program, args, options);
+    } catch (error) {
+      throw guestMessage(error, this.#tree.root);
+    }
+  }
+
+  #newName(path: string): string {
+    checkPath(path);
+    const trimmed = path.replace(/\/+$/, '');
+    const slash = trimmed.lastIndexOf('/');
+    const name = trimmed.slice(slash + 1);
+    if (name === '' || name === '.' || name === '..')
+      throw fail('EINVAL', path, 'no mount point can have this name');
+    const parent = this.#tree.realpath(slash <= 0 ? '/' : trimmed.slice(0, slash));
+    return this.#tree.host(join(parent, name));
+  }
+}

@@ -1,0 +1,123 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as joinHost } from 'node:path';
+import { decodeText } from '../../bytes/text.ts';
+import { checkPath, fail } from '../../vfs/path-checks.ts';
+import type { ToolOptions, ToolResult, ToolsCapability, ToolStream } from '../tools-capability.ts';
+import type { LinuxDeviceTable } from './device-table.ts';
+import { inGuestRoot } from './guest-root.ts';
+import { guestMessage } from './kernel-error.ts';
+import { join, type KernelTree } from './kernel-tree.ts';
+import type { LinuxMounts } from './mounts.ts';
+import { findProgram, runTool, streamTool, type RunOptions } from './run-tool.ts';
+
+/** What the tools need of the platform. */
+export interface ToolsOptions {
+  readonly tree: KernelTree;
+  readonly devices: LinuxDeviceTable;
+  readonly mounts: LinuxMounts;
+  readonly live: boolean;
+  /** The machine has a network that programs of the guest may use. */
+  readonly network: boolean;
+  /** Called before and after a program ran: nothing may be open, and what is known of devices is old. */
+  release(): void;
+}
+
+/** Programs of this machine and of the guest. */
+export class LinuxTools implements ToolsCapability {
+  readonly #options: ToolsOptions;
+
+  constructor(options: ToolsOptions) {
+    this.#options = options;
+  }
+
+  has(program: string): boolean {
+    return findProgram(program) !== undefined;
+  }
+
+  run(program: string, args: readonly string[], options: ToolOptions = {}): ToolResult {
+    return this.#around(options, (run) => runTool(program, args, run));
+  }
+
+  text(program: string, args: readonly string[], options?: ToolOptions): string {
+    return decodeText(this.run(program, args, options).stdout);
+  }
+
+  stream(
+    program: string,
+    args: readonly string[],
+    stream: ToolStream,
+    options: Omit<ToolOptions, 'input' | 'limit'> = {},
+  ): void {
+    this.#around(options, (run) => streamTool(program, args, stream, run));
+  }
+
+  deviceNode(name: string): string {
+    return this.#options.devices.node(name);
+  }
+
+  deviceName(node: string): string {
+    return this.#options.devices.nameOfNode(node) ?? node;
+  }
+
+  hostPath(path: string, options?: { followLast?: boolean }): string {
+    const { tree } = this.#options;
+    return tree.host(tree.pathOf(tree.resolve(path, options)));
+  }
+
+  hostTarget(path: string): string {
+    checkPath(path);
+    const { tree } = this.#options;
+    const trimmed = path.replace(/\/+$/, '');
+    const slash = trimmed.lastIndexOf('/');
+    const name = trimmed.slice(slash + 1);
+    if (name === '' || name === '.' || name === '..') throw fail('EEXIST', path, 'it exists already');
+    return tree.host(join(tree.realpath(slash <= 0 ? '/' : trimmed.slice(0, slash)), name));
+  }
+
+  withMounted<T>(mountable: string, use: (hostPath: string) => T): T {
+    const { mounts } = this.#options;
+    const there = mounts.hostMountOf(mountable);
+    if (there !== undefined) return use(there);
+    const [, device = mountable, volume] = /^btrfsvol:(\/dev\/[^/]+)\/(.+)$/.exec(mountable) ?? [];
+    const options = volume === undefined ? [] : ['-o', `subvol=${volume}`];
+    return this.withFolder((folder) => {
+      const mountpoint = joinHost(folder, 'mount');
+      mkdirSync(mountpoint);
+      this.run('mount', [...options, '--', this.deviceNode(device), mountpoint], { about: { device } });
+      try {
+        return use(mountpoint);
+      } finally {
+        this.run('umount', ['--', mountpoint], { about: { device } });
+      }
+    });
+  }
+
+  withFolder<T>(use: (folder: string) => T): T {
+    const folder = mkdtempSync(joinHost(tmpdir(), 'guestfs-'));
+    try {
+      return use(folder);
+    } finally {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 1 });
+    }
+  }
+
+  devicesChanged(): void {
+    this.#options.release();
+  }
+
+  #around<T>(options: ToolOptions, run: (options: RunOptions) => T): T {
+    const { release, tree, network, live } = this.#options;
+    release();
+    try {
+      const { inGuest = false, ...rest } = options;
+      if (!inGuest) return run(rest);
+      if (live) return run({ ...rest, foreign: true });
+      return inGuestRoot(tree, network, (root) => run({ ...rest, root, foreign: true }));
+    } catch (error) {
+      throw guestMessage(error, tree.root);
+    } finally {
+      release();
+    }
+  }
+}
