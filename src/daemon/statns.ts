@@ -1,4 +1,4 @@
-import type { Statns } from '../actions/generated/structs.ts';
+import type { Stat, Statns } from '../actions/generated/structs.ts';
 import type { TreeStat } from '../vfs/tree.ts';
 
 /** The API's struct of what stat(2) tells. Written out: a walk makes one for every file, and a spread costs microseconds. */
@@ -26,5 +26,24 @@ export function toStatns(stat: TreeStat): Statns {
     stSpare4: 0,
     stSpare5: 0,
     stSpare6: 0,
+  };
+}
+
+/** The older struct, without nanoseconds. */
+export function statOf(stat: Statns): Stat {
+  return {
+    dev: stat.stDev,
+    ino: stat.stIno,
+    mode: stat.stMode,
+    nlink: stat.stNlink,
+    uid: stat.stUid,
+    gid: stat.stGid,
+    rdev: stat.stRdev,
+    size: stat.stSize,
+    blksize: stat.stBlksize,
+    blocks: stat.stBlocks,
+    atime: stat.stAtimeSec,
+    mtime: stat.stMtimeSec,
+    ctime: stat.stCtimeSec,
   };
 }

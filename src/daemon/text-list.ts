@@ -23,4 +23,15 @@ export class TextList {
     }
     this.lines.push(decodeText(bytes, start, end));
   }
+
+  /** Add the lines of a text without their ends, which are `\n` or `\r\n`. Throws EFBIG. */
+  addLines(bytes: Uint8Array): void {
+    for (let start = 0; start < bytes.length;) {
+      const newline = bytes.indexOf(0x0a, start);
+      const end = newline < 0 ? bytes.length : newline;
+      const crlf = newline > start && bytes[newline - 1] === 0x0d;
+      this.add(bytes, start, crlf ? end - 1 : end);
+      start = end + 1;
+    }
+  }
 }

@@ -221,7 +221,8 @@ export class HandleCore {
   async launch(): Promise<void> {
     if (this.#state !== 'config')
       throw new GuestfsError('EINVAL', 'launch: the handle has already been launched');
-    if (this.drives.length === 0) {
+    // A daemon that is attached to has its disks already.
+    if (this.drives.length === 0 && !this.settings.backend.startsWith('unix:')) {
       throw new GuestfsError('EINVAL', 'launch: no drive was added, call add_drive before launch');
     }
     const started = monotonicMilliseconds();

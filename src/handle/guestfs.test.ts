@@ -280,12 +280,15 @@ describe('a handle with a worker', () => {
 
 describe('backends', () => {
   test('those that are not built fail at launch and say so', async () => {
-    for (const name of ['appliance', 'direct', 'unix:/run/x', 'libvirt', 'libvirt:qemu:///session']) {
+    for (const name of ['appliance', 'direct', 'libvirt', 'libvirt:qemu:///session']) {
       const g = new Guestfs({ environment: false });
       await g.setBackend(name);
       assert.equal(await g.getBackend(), name);
       await g.addDrive('/dev/null');
-      await assert.rejects(g.launch(), failure('ENOTSUP', /is not part of this version.*engine or auto/));
+      await assert.rejects(
+        g.launch(),
+        failure('ENOTSUP', /is not part of this version.*engine, auto or unix:PATH/),
+      );
       await g.close();
     }
     const g = new Guestfs({ environment: false });

@@ -250,9 +250,13 @@ export function backendEvents(core: HandleCore): BackendEvents {
 
 /** A backend by its name. Throws ENOTSUP for one that is not built. */
 async function makeBackend(core: HandleCore, name: string, options: GuestfsOptions): Promise<Backend> {
-  const { kind } = parseBackend(name);
-  if (kind !== 'engine' && kind !== 'auto') throw backendNotBuilt(name);
+  const parsed = parseBackend(name);
   const events = backendEvents(core);
+  if (parsed.kind === 'unix') {
+    const { SocketBackend } = await import('../backends/socket/index.ts');
+    return new SocketBackend(parsed.path, events);
+  }
+  if (parsed.kind !== 'engine' && parsed.kind !== 'auto') throw backendNotBuilt(name);
   if (options.thread === 'own') {
     const [{ OwnThreadBackend }, { createEnginePlatform }] = await Promise.all([
       import('../backends/engine/own-thread.ts'),

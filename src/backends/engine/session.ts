@@ -14,7 +14,7 @@ import { extractor } from '../io/tar-extractor.ts';
 import { bytesSource, descriptorSource, pathSource, type ClosableSource } from '../io/source.ts';
 import { packSource } from '../io/tar-packer.ts';
 import { hostActions } from './host-actions.ts';
-import { ProgressMeter } from './progress.ts';
+import { ProgressMeter } from '../../daemon/progress-meter.ts';
 
 /** Makes the platform that a session runs on; tests give their own. */
 export type CreatePlatform = (config: EngineConfig) => Platform;

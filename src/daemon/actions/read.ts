@@ -52,13 +52,7 @@ function equal(context: ActionContext, first: string, second: string): boolean {
 function readLines(context: ActionContext, path: string): string[] {
   const bytes = readAll(context, fileContent(context, path), TEXT_CAP);
   const found = new TextList(path);
-  for (let start = 0; start < bytes.length;) {
-    const newline = bytes.indexOf(0x0a, start);
-    const end = newline < 0 ? bytes.length : newline;
-    const crlf = newline > start && bytes[newline - 1] === 0x0d;
-    found.add(bytes, start, crlf ? end - 1 : end);
-    start = end + 1;
-  }
+  found.addLines(bytes);
   return found.lines;
 }
 

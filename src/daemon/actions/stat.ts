@@ -1,4 +1,4 @@
-import type { Stat as StatStruct, Statns, Statvfs } from '../../actions/generated/structs.ts';
+import type { Statns, Statvfs } from '../../actions/generated/structs.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { diskUsage } from '../../vfs/du.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../vfs/mode.ts';
@@ -7,7 +7,7 @@ import { allZero, CHUNK_BYTES, deviceContent, fileContent, type Content } from '
 import type { ActionContext } from '../context.ts';
 import { formatDf } from '../df.ts';
 import type { DaemonActions } from '../generated/contract.ts';
-import { toStatns } from '../statns.ts';
+import { statOf, toStatns } from '../statns.ts';
 
 /** What stands for a name that is not there. */
 const MISSING: Statns = {
@@ -34,24 +34,6 @@ const MISSING: Statns = {
   stSpare5: 0,
   stSpare6: 0,
 };
-
-function toStat(stat: Statns): StatStruct {
-  return {
-    dev: stat.stDev,
-    ino: stat.stIno,
-    mode: stat.stMode,
-    nlink: stat.stNlink,
-    uid: stat.stUid,
-    gid: stat.stGid,
-    rdev: stat.stRdev,
-    size: stat.stSize,
-    blksize: stat.stBlksize,
-    blocks: stat.stBlocks,
-    atime: stat.stAtimeSec,
-    mtime: stat.stMtimeSec,
-    ctime: stat.stCtimeSec,
-  };
-}
 
 function statPath({ platform }: ActionContext, path: string, followLast: boolean): TreeStat {
   return platform.files.stat(platform.files.resolve(path, { followLast }));
@@ -116,9 +98,9 @@ function statvfs({ platform }: ActionContext, path: string): Statvfs {
 
 /** What files are: stat(2), statvfs(3) and tests of type. */
 export const statActions = {
-  stat: (context, path) => toStat(toStatns(statPath(context, path, true))),
+  stat: (context, path) => statOf(toStatns(statPath(context, path, true))),
 
-  lstat: (context, path) => toStat(toStatns(statPath(context, path, false))),
+  lstat: (context, path) => statOf(toStatns(statPath(context, path, false))),
 
   statns: (context, path) => toStatns(statPath(context, path, true)),
 
@@ -128,7 +110,7 @@ export const statActions = {
 
   internal_lstatnslist: lstatnslist,
 
-  lstatlist: (context, path, names) => lstatnslist(context, path, names).map(toStat),
+  lstatlist: (context, path, names) => lstatnslist(context, path, names).map(statOf),
 
   exists(context, path) {
     try {

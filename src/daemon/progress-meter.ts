@@ -1,4 +1,4 @@
-import { monotonicMilliseconds } from '../../daemon/monotonic.ts';
+import { monotonicMilliseconds } from './monotonic.ts';
 
 /** Milliseconds of a call that pass before its first progress message. */
 const FIRST_AFTER = 2000;

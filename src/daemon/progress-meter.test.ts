@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ProgressMeter } from './progress.ts';
+import { ProgressMeter } from './progress-meter.ts';
 
 function meter(): { sent: [number, number][]; at(milliseconds: number): void; meter: ProgressMeter } {
   const sent: [number, number][] = [];

@@ -1,0 +1,134 @@
+import { createConnection, type Socket } from 'node:net';
+import { GuestfsError, isErrorCode } from '../../errors/index.ts';
+import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
+import { RemoteSession } from '../remote/session.ts';
+
+/** Milliseconds that a daemon has to say that it is ready. */
+const READY_WITHIN = 60_000;
+
+/**
+ * A daemon that runs already, behind a Unix socket: a `guestfsd` of this package or of libguestfs. It has the disks
+ * that it has; the handle adds none.
+ */
+export class SocketBackend implements Backend {
+  readonly name: string;
+  readonly #path: string;
+  readonly #events: BackendEvents;
+  readonly #readyWithin: number;
+  #socket: Socket | undefined;
+  #session: RemoteSession | undefined;
+
+  constructor(path: string, events: BackendEvents, options: { readyWithin?: number } = {}) {
+    this.name = `unix:${path}`;
+    this.#path = path;
+    this.#events = events;
+    this.#readyWithin = options.readyWithin ?? READY_WITHIN;
+  }
+
+  async launch(config: LaunchConfig): Promise<void> {
+    if (config.drives.length > 0) {
+      throw new GuestfsError(
+        'EINVAL',
+        `the backend ${this.name} attaches to a daemon that has its disks already: drives cannot be added`,
+      );
+    }
+    const socket = await connect(this.#path);
+    this.#socket = socket;
+    const session = new RemoteSession(socket, this.#events, () => {
+      this.#session = undefined;
+      this.#events.quit(false);
+    });
+    const timer = setTimeout(() => {
+      socket.destroy(
+        new GuestfsError(
+          'ETIMEDOUT',
+          `the daemon did not say within ${this.#readyWithin} ms that it is ready`,
+        ),
+      );
+    }, this.#readyWithin);
+    try {
+      await session.start();
+    } catch (error) {
+      throw about(this.#path, error);
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#session = session;
+    if (config.verbose) {
+      const whose = session.isOwn ? 'of this package' : 'of libguestfs';
+      this.#events.library(`launch: attached to a daemon ${whose} at ${this.#path}`);
+    }
+    socket.unref();
+  }
+
+  async call(call: BackendCall): Promise<unknown> {
+    const session = this.#session;
+    if (session === undefined) {
+      throw new GuestfsError('ENOTCONN', `${call.action}: there is no connection to a daemon`, {
+        action: call.action,
+      });
+    }
+    // Only a call that runs keeps the program alive.
+    this.#socket?.ref();
+    try {
+      return await session.call(call);
+    } finally {
+      this.#socket?.unref();
+    }
+  }
+
+  async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
+    const { hostActions } = await import('../engine/host-actions.ts');
+    return hostActions[action]?.(...args);
+  }
+
+  cancel(): void {
+    this.#session?.cancel();
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#socket?.ref();
+    await session?.close();
+    this.#socket?.destroy();
+  }
+
+  async kill(): Promise<void> {
+    this.#session?.kill();
+    this.#session = undefined;
+    this.#socket?.destroy();
+  }
+}
+
+function connect(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ path });
+    const refused = (error: NodeJS.ErrnoException): void => {
+      const { code, message } = error;
+      reject(
+        new GuestfsError(
+          isErrorCode(code) ? code : 'EIO',
+          `${path}: cannot connect to the daemon: ${message}`,
+          {
+            path,
+            cause: error,
+          },
+        ),
+      );
+    };
+    socket.once('error', refused);
+    socket.once('connect', () => {
+      socket.off('error', refused);
+      resolve(socket);
+    });
+  });
+}
+
+/** An error of the connection with what it is about. */
+function about(path: string, error: unknown): unknown {
+  if (!(error instanceof GuestfsError)) return error;
+  const { cause } = error;
+  const reason = cause instanceof GuestfsError ? cause : error;
+  return new GuestfsError(reason.code, `${path}: ${reason.message}`, { path, cause: error });
+}

@@ -1,0 +1,291 @@
+import type { Duplex } from 'node:stream';
+import { GuestfsError } from '../errors/index.ts';
+import { sendFile } from './file-sender.ts';
+import { FrameParser, type Frame } from './frames.ts';
+import { RunningCall, streamError, type WireCall } from './library-call.ts';
+import {
+  CHUNK_MAX,
+  DIRECTION,
+  HEADER_LENGTH,
+  MESSAGE_MAX,
+  readChunk,
+  readError,
+  readHeader,
+  readProgress,
+  STATUS,
+  WORD,
+  wordBytes,
+  writeHeader,
+} from './messages.ts';
+import { XdrReader } from './xdr/reader.ts';
+import { XdrWriter } from './xdr/writer.ts';
+
+/** First serial number: as a libguestfs library has it, so that it stands out in dumps. */
+const FIRST_SERIAL = 0x00123400;
+
+/**
+ * The library's side of a connection to a daemon: one call at a time, asynchronous. A daemon that breaks the protocol
+ * or goes away fails the running call and ends the connection.
+ */
+export class LibraryConnection {
+  readonly #stream: Duplex;
+  readonly #parser = new FrameParser();
+  readonly #onClosed: (reason: GuestfsError) => void;
+  #serial = FIRST_SERIAL;
+  #running: RunningCall | undefined;
+  /** Waits for the launch word. */
+  #launching: { resolve(): void; reject(error: GuestfsError): void } | undefined;
+  #launched = false;
+  #closed: GuestfsError | undefined;
+  /** True while the target of a FileOut has no room. */
+  #blocked = false;
+  /** Bytes of data in a chunk: what the protocol has, or what both sides agreed on. */
+  chunkMax = CHUNK_MAX;
+
+  /** `onClosed` hears once why the connection ended, if that was not asked for. */
+  constructor(stream: Duplex, onClosed: (reason: GuestfsError) => void) {
+    this.#stream = stream;
+    this.#onClosed = onClosed;
+    stream.on('data', (bytes: Uint8Array) => {
+      this.#parser.push(bytes);
+      this.#pump();
+    });
+    stream.on('error', (error: Error) =>
+      this.#end(`the connection to the daemon failed: ${error.message}`, error),
+    );
+    stream.on('end', () => this.#ended());
+    stream.on('close', () => this.#ended());
+  }
+
+  /** Resolves when the daemon says that it is ready. Rejects where the connection ends first. */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) reject(this.#closed);
+      else if (this.#launched) resolve();
+      else this.#launching = { resolve, reject };
+    });
+  }
+
+  /** Why there is no connection any more; undefined while there is one. */
+  get closed(): GuestfsError | undefined {
+    return this.#closed;
+  }
+
+  /**
+   * Send a call; gives the encoded result. Rejects with the error that the daemon answered, with what the source or the
+   * target failed with, EINTR where the call was cancelled, ENOTCONN where the connection ended, and EPROTO where the
+   * daemon broke the protocol, which ends the connection.
+   */
+  async call(call: WireCall): Promise<Uint8Array> {
+    if (this.#closed !== undefined) throw this.#closed;
+    if (this.#running !== undefined) {
+      throw new GuestfsError('EBUSY', `${call.name}: another call is on its way on this connection`);
+    }
+    const serial = this.#serial;
+    this.#serial = (this.#serial + 1) >>> 0;
+    const message = requestMessage(call, serial);
+    const running = new RunningCall(call, serial);
+    this.#running = running;
+    try {
+      this.#stream.write(message, () => {
+        if (call.secret) message.fill(0);
+      });
+      if (call.input !== undefined) await sendFile(running, call.input, this.#stream, this.chunkMax);
+      return await running.done;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /**
+   * Stop the running call: its streams at once, anything else if the daemon looks. Harmless when none runs.
+   */
+  cancel(): void {
+    const running = this.#running;
+    if (running === undefined || running.cancelled || running.phase === 'over') return;
+    // Once all of a FileIn is sent there is nothing left that the daemon would stop for.
+    if (running.call.input !== undefined && !running.sending) return;
+    running.cancelled = true;
+    running.wake();
+    if (!running.sending) this.#stopDaemon(running);
+  }
+
+  /** End the connection; a running call fails. */
+  destroy(reason = new GuestfsError('EINTR', 'the connection was closed')): void {
+    this.#close(reason, false);
+  }
+
+  /** What the daemon answers is not to be trusted any more: end the connection and say so. */
+  fail(reason: GuestfsError): void {
+    this.#close(reason, true);
+  }
+
+  /** Say the cancel word once. */
+  #stopDaemon(running: RunningCall): void {
+    if (running.wordSent) return;
+    running.wordSent = true;
+    this.#stream.write(wordBytes(WORD.CANCEL));
+  }
+
+  /** Handle what has come, until it is all handled or a target has no room. */
+  #pump(): void {
+    try {
+      while (!this.#blocked && this.#closed === undefined) {
+        const frame = this.#parser.next();
+        if (frame === undefined) return;
+        this.#handle(frame);
+      }
+    } catch (error) {
+      if (!(error instanceof GuestfsError)) throw error;
+      this.#close(new GuestfsError('EPROTO', `the daemon broke the protocol: ${error.message}`), true);
+    }
+  }
+
+  #handle(frame: Frame): void {
+    switch (frame.kind) {
+      case 'launch':
+        if (this.#launched) throw new GuestfsError('EPROTO', 'it said a second time that it is ready');
+        this.#launched = true;
+        this.#launching?.resolve();
+        this.#launching = undefined;
+        break;
+      case 'cancel':
+        if (this.#running?.sending) {
+          this.#running.daemonStopped = true;
+          this.#running.wake();
+        }
+        break;
+      case 'progress': {
+        const progress = readProgress(new XdrReader(frame.bytes));
+        const running = this.#running;
+        if (running !== undefined && !running.cancelled && running.phase !== 'over')
+          running.call.progress?.(progress);
+        break;
+      }
+      case 'message':
+        this.#message(frame.bytes);
+    }
+  }
+
+  #message(bytes: Uint8Array): void {
+    const running = this.#running;
+    if (!this.#launched || running === undefined || running.phase === 'over') {
+      throw new GuestfsError(
+        'EPROTO',
+        `a message of ${bytes.length} bytes came while no call was on its way`,
+      );
+    }
+    if (running.phase === 'chunks') this.#chunk(running, bytes);
+    else this.#reply(running, bytes);
+  }
+
+  #reply(running: RunningCall, bytes: Uint8Array): void {
+    const reader = new XdrReader(bytes);
+    const header = readHeader(reader);
+    const { procedure } = running.call;
+    if (
+      header.direction !== DIRECTION.REPLY ||
+      header.procedure !== procedure ||
+      header.serial !== running.serial ||
+      header.status > STATUS.ERROR
+    ) {
+      throw new GuestfsError(
+        'EPROTO',
+        `found a message of direction ${header.direction}, procedure ${header.procedure}, serial ${header.serial}, ` +
+          `status ${header.status}; expected the reply (1) to procedure ${procedure}, serial ${running.serial}`,
+      );
+    }
+    if (header.status === STATUS.ERROR) {
+      running.fail(readError(reader));
+      return;
+    }
+    if (running.sending) {
+      throw new GuestfsError('EPROTO', `it answered ${running.call.name} before the stream had ended`);
+    }
+    if (running.call.output === undefined) running.succeed(bytes.subarray(HEADER_LENGTH));
+    else running.phase = 'chunks';
+  }
+
+  #chunk(running: RunningCall, bytes: Uint8Array): void {
+    const { cancel, data } = readChunk(bytes, this.chunkMax);
+    if (cancel) {
+      running.fail(
+        new GuestfsError(
+          'EIO',
+          `${running.call.name}: the daemon failed in the middle of the transfer; it says no more`,
+        ),
+      );
+    } else if (data.length === 0) running.succeed(data);
+    else if (!running.cancelled && running.streamFailure === undefined) this.#deliver(running, data);
+  }
+
+  /** Hand bytes to the target; where it has no room, nothing more is read until it has. */
+  #deliver(running: RunningCall, data: Uint8Array): void {
+    try {
+      const room = running.call.output?.write(data);
+      if (room === undefined) return;
+      this.#blocked = true;
+      this.#stream.pause();
+      const resume = (): void => {
+        if (!this.#blocked) return;
+        this.#blocked = false;
+        this.#pump();
+        if (!this.#blocked) this.#stream.resume();
+      };
+      // A cancelled call does not wait for its target.
+      running.orStopped(room, running.abandoned).then(resume, (error: unknown) => {
+        this.#targetFailed(running, error);
+        resume();
+      });
+    } catch (error) {
+      this.#targetFailed(running, error);
+    }
+  }
+
+  #targetFailed(running: RunningCall, error: unknown): void {
+    running.streamFailure ??= streamError(error, 'output');
+    this.#stopDaemon(running);
+  }
+
+  #ended(): void {
+    const within = this.#parser.isEmpty ? '' : ' in the middle of a message';
+    this.#end(`the daemon ended the connection${within}`);
+  }
+
+  #end(reason: string, cause?: unknown): void {
+    this.#close(new GuestfsError('ENOTCONN', reason, cause === undefined ? {} : { cause }), true);
+  }
+
+  #close(reason: GuestfsError, tell: boolean): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.#blocked = false;
+    this.#stream.destroy();
+    if (tell && this.#launched) this.#onClosed(reason);
+    this.#launching?.reject(reason);
+    this.#launching = undefined;
+    this.#running?.fail(reason);
+  }
+}
+
+function requestMessage(call: WireCall, serial: number): Uint8Array {
+  const length = HEADER_LENGTH + call.body.length;
+  if (length > MESSAGE_MAX) {
+    throw new GuestfsError(
+      'E2BIG',
+      `${call.name}: the arguments need ${length} bytes, a message has at most ${MESSAGE_MAX}`,
+    );
+  }
+  const writer = new XdrWriter(4 + length);
+  writer.uint32(length);
+  writeHeader(writer, {
+    procedure: call.procedure,
+    direction: DIRECTION.CALL,
+    serial,
+    progressHint: BigInt(call.input?.size ?? 0),
+    optargs: call.optargs,
+    status: STATUS.OK,
+  });
+  writer.fixed(call.body);
+  return writer.bytes();
+}

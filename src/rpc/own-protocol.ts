@@ -1,0 +1,61 @@
+/**
+ * What daemon and library of this package agree on beyond the protocol of libguestfs: larger chunks, and the actions
+ * that libguestfs answers in its library and that have no procedure number. The library asks with one call, which a
+ * daemon of libguestfs answers with the error that it has for every unknown procedure.
+ */
+import { GuestfsError } from '../errors/index.ts';
+import type { XdrReader } from './xdr/reader.ts';
+import type { XdrWriter } from './xdr/writer.ts';
+
+/** The procedure that asks. */
+export const HELLO = 0x67660001;
+/** Procedure of the first action without a number; the others follow in the order that the answer names them. */
+export const OWN_ACTIONS = 0x67661000;
+/** Version of the agreement. */
+const OWN_VERSION = 1;
+/** Bytes of data in a chunk that this side takes. */
+export const OWN_CHUNK = 128 * 1024;
+const LEAST_CHUNK = 1024;
+
+/** What was agreed on. */
+export interface Agreement {
+  /** Bytes of data in a chunk at most, in both directions. */
+  chunk: number;
+  /** Actions that go as {@link OWN_ACTIONS} and following; a result follows the reply as a stream. */
+  actions: readonly string[];
+}
+
+/** Write the question. */
+export function writeHello(writer: XdrWriter): void {
+  writer.uint32(OWN_VERSION);
+  writer.uint32(OWN_CHUNK);
+}
+
+/** Read the question; returns the bytes of data in a chunk that both sides take. Throws EPROTO where it makes no sense. */
+export function readHello(reader: XdrReader): number {
+  reader.uint32('version');
+  return checkedChunk(reader.uint32('chunk'));
+}
+
+/** Write the answer. */
+export function writeAgreement(writer: XdrWriter, { chunk, actions }: Agreement): void {
+  writer.uint32(OWN_VERSION);
+  writer.uint32(chunk);
+  writer.strings(actions);
+}
+
+/** Read the answer. Throws EPROTO where it makes no sense. */
+export function readAgreement(reader: XdrReader): Agreement {
+  reader.uint32('version');
+  return { chunk: checkedChunk(reader.uint32('chunk')), actions: reader.strings('actions') };
+}
+
+function checkedChunk(chunk: number): number {
+  if (chunk < LEAST_CHUNK) {
+    throw new GuestfsError(
+      'EPROTO',
+      `the peer takes chunks of ${chunk} bytes, expected ${LEAST_CHUNK} or more`,
+    );
+  }
+  return Math.min(chunk, OWN_CHUNK);
+}

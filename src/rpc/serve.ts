@@ -1,0 +1,288 @@
+import { actionEntry, actionNames, type ActionEntry } from '../actions/table.ts';
+import type { Daemon, DaemonHooks, CallIO } from '../daemon/daemon.ts';
+import { monotonicMilliseconds } from '../daemon/monotonic.ts';
+import { ProgressMeter } from '../daemon/progress-meter.ts';
+import { toGuestfsError } from '../daemon/failure.ts';
+import { GuestfsError } from '../errors/index.ts';
+import { ChannelClosed, type DaemonChannel } from './daemon-channel.ts';
+import { FileInStream } from './file-in.ts';
+import { FileOutStream } from './file-out.ts';
+import {
+  CHUNK_MAX,
+  DIRECTION,
+  HEADER_LENGTH,
+  MESSAGE_MAX,
+  progressMessage,
+  PROGRAM,
+  readHeader,
+  STATUS,
+  WORD,
+  writeError,
+  writeHeader,
+  type Header,
+} from './messages.ts';
+import { HELLO, OWN_ACTIONS, readHello, writeAgreement } from './own-protocol.ts';
+import { givesFile, procedureEntry, takesFile } from './procedures.ts';
+import { readCall } from './xdr/calls.ts';
+import { XdrReader } from './xdr/reader.ts';
+import { writeResult } from './xdr/results.ts';
+import { XdrWriter } from './xdr/writer.ts';
+
+/** Milliseconds between two looks at whether the library cancelled: a look is a system call. */
+const LOOK_EVERY = 50;
+
+/** What a server is told about its surroundings. */
+export interface ServerOptions {
+  /** A line for whoever debugs: a warning of an action, a message that was no call. */
+  log(message: string): void;
+}
+
+/** What follows a header. */
+interface Request {
+  header: Header;
+  reader: XdrReader;
+  message: Uint8Array;
+}
+
+/** Outcome of a call whose arguments were read, and the streams of it. */
+interface Running {
+  header: Header;
+  entry: ActionEntry;
+  input?: FileInStream;
+  output?: FileOutStream;
+}
+
+/**
+ * Answers the calls that come through a channel, one after the other, with a daemon. Synchronous: it has the thread
+ * until the peer is gone. The daemon is made with the {@link hooks} of the server.
+ */
+export class DaemonServer {
+  readonly #channel: DaemonChannel;
+  readonly #options: ServerOptions;
+  readonly #meter: ProgressMeter;
+  #chunkMax = CHUNK_MAX;
+  #ownActions: readonly string[] = [];
+  #running: Running | undefined;
+  #nextLook = 0;
+
+  /** What a daemon tells about the call that it runs. */
+  readonly hooks: DaemonHooks = {
+    warn: (message) => this.#options.log(`warning: ${message}`),
+    progress: (position, total) => this.#meter.report(position, total),
+    checkCancelled: () => this.#checkCancelled(),
+  };
+
+  constructor(channel: DaemonChannel, options: ServerOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    this.#meter = new ProgressMeter((position, total) => {
+      const { procedure, serial } = this.#running?.header ?? { procedure: 0, serial: 0 };
+      channel.write(progressMessage({ procedure, serial, position, total }));
+    });
+  }
+
+  /**
+   * Say that the daemon is ready, and answer calls until the connection ends. Returns why it did. Failures of the
+   * actions go to the peer; what is thrown is a defect of this package.
+   */
+  serve(daemon: Daemon): string {
+    try {
+      this.#channel.writeWord(WORD.LAUNCH);
+      for (;;) {
+        const request = this.#nextRequest();
+        if (request === undefined) break;
+        this.#answer(daemon, request);
+      }
+    } catch (error) {
+      if (!(error instanceof ChannelClosed)) throw error;
+    }
+    return this.#channel.closed ?? 'the connection ended';
+  }
+
+  /** The next message that is a call; undefined at the end of the connection. */
+  #nextRequest(): Request | undefined {
+    for (;;) {
+      const length = this.#channel.word();
+      if (length === undefined) return undefined;
+      // A cancellation that came after the stream it was for.
+      if (length === WORD.CANCEL) continue;
+      if (length > MESSAGE_MAX) {
+        throw this.#channel.fail(
+          `a message of ${length} bytes was announced, at most ${MESSAGE_MAX} are allowed`,
+        );
+      }
+      const message = this.#channel.take(length, 'a message');
+      if (isStrayChunk(message)) {
+        this.#options.log(`a chunk of ${length} bytes came without a call; it is left out`);
+        continue;
+      }
+      if (length < HEADER_LENGTH) {
+        throw this.#channel.fail(`a message of ${length} bytes came, a header alone has ${HEADER_LENGTH}`);
+      }
+      const reader = new XdrReader(message);
+      try {
+        return { header: readHeader(reader), reader, message };
+      } catch (error) {
+        if (error instanceof GuestfsError) throw this.#channel.fail(error.message);
+        throw error;
+      }
+    }
+  }
+
+  #answer(daemon: Daemon, { header, reader, message }: Request): void {
+    if (header.procedure === HELLO) {
+      this.#agree(daemon, header, reader);
+      return;
+    }
+    const entry = this.#entryOf(header.procedure);
+    if (entry === undefined) {
+      // The word stops a library that sends a stream with it; what has no stream ignores the word.
+      this.#channel.writeWord(WORD.CANCEL);
+      this.#sendError(header, new GuestfsError('ENOSYS', `unknown procedure number ${header.procedure}`));
+      return;
+    }
+    const running: Running = { header, entry };
+    if (takesFile(entry))
+      running.input = new FileInStream(this.#channel, this.#chunkMax, header.progressHint);
+    this.#running = running;
+    try {
+      this.#run(daemon, running, reader, message);
+    } catch (error) {
+      // An action may have made another error of it.
+      const { closed } = this.#channel;
+      if (closed !== undefined) throw new ChannelClosed(closed);
+      this.#failed(running, toGuestfsError(error, entry.name));
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  #run(daemon: Daemon, running: Running, reader: XdrReader, message: Uint8Array): void {
+    const { header, entry, input } = running;
+    let call;
+    try {
+      if (header.direction !== DIRECTION.CALL || header.status !== STATUS.OK) {
+        throw new GuestfsError(
+          'EPROTO',
+          `${entry.name}: found direction ${header.direction} and status ${header.status}, expected 0 and 0`,
+        );
+      }
+      call = readCall(reader, entry, header.optargs);
+    } finally {
+      // What stays in the buffer of the channel shall not hold a key.
+      if (entry.args.some(({ type }) => type === 'Key')) message.fill(0);
+    }
+    const io: CallIO = {};
+    const output = this.#outputOf(running);
+    if (input !== undefined) io.input = input;
+    if (output !== undefined && givesFile(entry)) io.output = output;
+    this.#meter.start();
+    this.#nextLook = monotonicMilliseconds() + LOOK_EVERY;
+    const result = daemon.call(entry.name, call.args, call.options, io);
+    input?.finish(false);
+    this.#meter.finish();
+    if (output === undefined) {
+      this.#sendReply(header, (writer) => writeResult(writer, entry.ret, result));
+      return;
+    }
+    if (!givesFile(entry)) streamResult(output, entry, result);
+    output.end();
+  }
+
+  /** Where a call writes its stream: its FileOut, or the result of an action that has no number. */
+  #outputOf(running: Running): FileOutStream | undefined {
+    const { entry, header } = running;
+    if (!givesFile(entry) && (header.procedure < OWN_ACTIONS || entry.ret.type === 'void')) return undefined;
+    const output = new FileOutStream(this.#channel, this.#chunkMax, () => this.#sendReply(header));
+    running.output = output;
+    return output;
+  }
+
+  #failed({ header, input, output }: Running, error: GuestfsError): void {
+    if (output?.begun) {
+      this.#options.log(error.message);
+      output.abort();
+      return;
+    }
+    try {
+      input?.finish(true);
+    } catch (late) {
+      // The library cancelled what had failed already: the failure is the answer.
+      if (!(late instanceof GuestfsError)) throw late;
+    }
+    this.#sendError(header, error);
+  }
+
+  #entryOf(procedure: number): ActionEntry | undefined {
+    if (procedure < OWN_ACTIONS) return procedureEntry(procedure);
+    const name = this.#ownActions[procedure - OWN_ACTIONS];
+    return name === undefined ? undefined : actionEntry(name);
+  }
+
+  #agree(daemon: Daemon, header: Header, reader: XdrReader): void {
+    try {
+      const chunk = readHello(reader);
+      this.#ownActions = actionNames.filter((name) => {
+        const entry = actionEntry(name) as ActionEntry;
+        return entry.proc === null && entry.where === 'daemon' && daemon.implements(name);
+      });
+      this.#sendReply(header, (writer) => writeAgreement(writer, { chunk, actions: this.#ownActions }));
+      this.#chunkMax = chunk;
+    } catch (error) {
+      if (!(error instanceof GuestfsError)) throw error;
+      this.#sendError(header, error);
+    }
+  }
+
+  #sendReply(header: Header, body?: (writer: XdrWriter) => void): void {
+    this.#send(header, STATUS.OK, body);
+  }
+
+  #sendError(header: Header, error: GuestfsError): void {
+    this.#send(header, STATUS.ERROR, (writer) => writeError(writer, error));
+  }
+
+  #send(header: Header, status: number, body?: (writer: XdrWriter) => void): void {
+    const writer = new XdrWriter(4 + MESSAGE_MAX);
+    writer.uint32(0);
+    const { procedure, serial } = header;
+    writeHeader(writer, {
+      procedure,
+      serial,
+      status,
+      direction: DIRECTION.REPLY,
+      progressHint: 0n,
+      optargs: 0n,
+    });
+    body?.(writer);
+    writer.setUint32(0, writer.length - 4);
+    this.#channel.write(writer.bytes());
+  }
+
+  /** Looks at the channel now and then; while a FileIn is read a chunk says it, and {@link FileInStream} sees that. */
+  #checkCancelled(): void {
+    const running = this.#running;
+    if (running === undefined || running.input !== undefined) return;
+    const now = monotonicMilliseconds();
+    if (now < this.#nextLook) return;
+    this.#nextLook = now + LOOK_EVERY;
+    if (running.output !== undefined) running.output.checkCancelled();
+    else if (this.#channel.cancelWordCame()) {
+      throw new GuestfsError('EINTR', 'the call was cancelled by the caller');
+    }
+  }
+}
+
+/** Messages begin with the program's number; chunks with 0 or 1. */
+function isStrayChunk(message: Uint8Array): boolean {
+  if (message.length < 8) return false;
+  const first = new DataView(message.buffer, message.byteOffset).getUint32(0);
+  return first !== PROGRAM && first <= 1;
+}
+
+/** A result of any size as a stream. */
+function streamResult(output: FileOutStream, entry: ActionEntry, result: unknown): void {
+  const writer = new XdrWriter(0x7fffffff);
+  writeResult(writer, entry.ret, result);
+  output.write(writer.bytes());
+}

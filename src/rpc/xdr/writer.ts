@@ -1,0 +1,132 @@
+import { encodeText } from '../../bytes/text.ts';
+import { GuestfsError } from '../../errors/index.ts';
+import { padded } from './reader.ts';
+
+const FIRST_SIZE = 512;
+
+/**
+ * Writes XDR (RFC 4506) into memory that grows up to a limit. Throws E2BIG where the limit is passed, and ERANGE for
+ * a number that its type cannot hold.
+ */
+export class XdrWriter {
+  readonly #limit: number;
+  #bytes = new Uint8Array(FIRST_SIZE);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was written: a view that the next write may leave behind. */
+  bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Forget what was written from an earlier length on. */
+  truncate(length: number): void {
+    this.#length = Math.min(length, this.#length);
+  }
+
+  uint32(value: number): void {
+    this.#check(value, 0, 0xffffffff);
+    this.#view.setUint32(this.#add(4), value);
+  }
+
+  /** Put another value where {@link uint32} wrote one. */
+  setUint32(at: number, value: number): void {
+    this.#view.setUint32(at, value);
+  }
+
+  int32(value: number): void {
+    this.#check(value, -0x80000000, 0x7fffffff);
+    this.#view.setInt32(this.#add(4), value);
+  }
+
+  bool(value: boolean): void {
+    this.#view.setInt32(this.#add(4), value ? 1 : 0);
+  }
+
+  /** `hyper`. */
+  int64(value: number | bigint): void {
+    const wide = this.#wide(value, -(2n ** 63n), 2n ** 63n - 1n);
+    this.#view.setBigInt64(this.#add(8), wide);
+  }
+
+  /** `unsigned hyper`. */
+  uint64(value: number | bigint): void {
+    const wide = this.#wide(value, 0n, 2n ** 64n - 1n);
+    this.#view.setBigUint64(this.#add(8), wide);
+  }
+
+  float(value: number): void {
+    this.#view.setFloat32(this.#add(4), value);
+  }
+
+  /** `opaque[n]` with the n that `value` has. */
+  fixed(value: Uint8Array): void {
+    const room = padded(value.length);
+    const at = this.#add(room);
+    this.#bytes.set(value, at);
+    this.#bytes.fill(0, at + value.length, at + room);
+  }
+
+  /** `opaque<>`. */
+  opaque(value: Uint8Array): void {
+    this.uint32(value.length);
+    this.fixed(value);
+  }
+
+  /** `string<>` of guest text. */
+  string(value: string): void {
+    this.opaque(encodeText(value));
+  }
+
+  /** `string<>` array. */
+  strings(values: readonly string[]): void {
+    this.uint32(values.length);
+    for (const value of values) this.string(value);
+  }
+
+  #wide(value: number | bigint, least: bigint, most: bigint): bigint {
+    if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+      throw new GuestfsError('ERANGE', `${value} is not an integer that a number holds exactly`);
+    }
+    const wide = BigInt(value);
+    if (wide < least || wide > most) {
+      throw new GuestfsError('ERANGE', `${value} is not between ${least} and ${most}`);
+    }
+    return wide;
+  }
+
+  #check(value: number, least: number, most: number): void {
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new GuestfsError('ERANGE', `${value} is not an integer between ${least} and ${most}`);
+    }
+  }
+
+  /** Make room; returns where it is. */
+  #add(length: number): number {
+    const at = this.#length;
+    const end = at + length;
+    if (end > this.#limit) {
+      throw new GuestfsError('E2BIG', `a message needs more than the ${this.#limit} bytes that one may have`);
+    }
+    if (end > this.#bytes.length) this.#grow(end);
+    this.#length = end;
+    return at;
+  }
+
+  #grow(needed: number): void {
+    const bytes = new Uint8Array(Math.min(this.#limit, Math.max(needed, this.#bytes.length * 2)));
+    bytes.set(this.#bytes.subarray(0, this.#length));
+    // What is left behind may hold a key.
+    this.#bytes.fill(0, 0, this.#length);
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
+  }
+}
