@@ -12,6 +12,8 @@ const CHUNK = 2 * 1024 * 1024;
 /** Bytes of compressed clusters that are copied at once. */
 const PACKED = 1024 * 1024;
 const SECTOR = 512;
+/** Bytes that must be saved for a new file to take the place of the old one: how the host counts differs by less. */
+const LEAST = 65536;
 
 /**
  * Copy an image into a new one that takes its place: its own clusters, without what is below it, and compressed ones as
@@ -33,7 +35,8 @@ export function* rewriteQcow2(path: string, old: QcowWriter): Generator<Progress
     }
     const before = fileUsage(path);
     const after = fileUsage(replacement.path);
-    const rewritten = after.size < before.size || after.allocated < before.allocated;
+    const saved = Math.max(before.size - after.size, before.allocated - after.allocated);
+    const rewritten = saved >= Math.max(LEAST, header.clusterSize);
     if (rewritten) replacement.done();
     const lostBytes = rewritten ? Math.max(0, before.size - after.size - zeroBytes) : 0;
     return { zeroBytes: rewritten ? zeroBytes : 0, lostBytes, rewritten };

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { diskContent } from '../../../test/support/disk-content.ts';
+import { assertSameDisk, checkQcow2, imageInfo } from '../../../test/support/qemu-images.ts';
 import { needsTool, run, temporaryFolder } from '../../../test/support/tools.ts';
 import { deflatePublic, deflateRawInto, packer } from '../../compression/pack.ts';
 import { inflateRawInto } from '../../compression/deflate.ts';
@@ -25,22 +26,9 @@ after(() => folder.remove());
 const at = (name: string): string => join(folder.path, name);
 const SIZE = 5 * 1024 * 1024 + 1536;
 
-function check(name: string): { allocated: number; compressed: number } {
-  const found = JSON.parse(run('qemu-img', 'check', '--output=json', '-f', 'qcow2', at(name))) as Record<
-    string,
-    number
-  >;
-  assert.equal(found['check-errors'], 0);
-  assert.equal(found['leaks'] ?? 0, 0, 'leaks');
-  assert.equal(found['corruptions'] ?? 0, 0, 'corruptions');
-  return { allocated: found['allocated-clusters'] ?? 0, compressed: found['compressed-clusters'] ?? 0 };
-}
-
-const identical = (a: string, formatA: string, b: string, formatB: string): void => {
-  assert.match(run('qemu-img', 'compare', '-f', formatA, '-F', formatB, at(a), at(b)), /identical/);
-};
-const info = (name: string): Record<string, unknown> =>
-  JSON.parse(run('qemu-img', 'info', '--output=json', at(name))) as Record<string, unknown>;
+const check = (name: string): { allocated: number; compressed: number } => checkQcow2(at(name));
+const identical = (a: string, formatA: string, b: string, formatB: string): void =>
+  assertSameDisk([at(a), formatA], [at(b), formatB]);
 const leftOver = (): string[] => readdirSync(folder.path).filter((name) => name.includes('.part'));
 
 function hasZstd(): boolean {
@@ -154,7 +142,7 @@ describe('conversion', { skip: needsTool('qemu-img') }, () => {
 
     test('flattened', async () => {
       await convertImage(at('top.qcow2'), at('flat.qcow2'), source);
-      assert.equal(info('flat.qcow2')['backing-filename'], undefined);
+      assert.equal(imageInfo(at('flat.qcow2'))['backing-filename'], undefined);
       identical('top.qcow2', 'qcow2', 'flat.qcow2', 'qcow2');
       check('flat.qcow2');
     });
@@ -170,10 +158,10 @@ describe('conversion', { skip: needsTool('qemu-img') }, () => {
     ] as const) {
       test(`kept: ${JSON.stringify(more)}`, async () => {
         await convertImage(at('top.qcow2'), at('kept.qcow2'), { ...source, ...more, keepBacking: true });
-        assert.equal(info('kept.qcow2')['backing-filename'], 'base.qcow2');
+        assert.equal(imageInfo(at('kept.qcow2'))['backing-filename'], 'base.qcow2');
         identical('top.qcow2', 'qcow2', 'kept.qcow2', 'qcow2');
         const { allocated } = check('kept.qcow2');
-        assert.ok(allocated < check('base.qcow2').allocated);
+        if (!('clusterSize' in more)) assert.ok(allocated < check('base.qcow2').allocated);
       });
     }
 
@@ -192,8 +180,14 @@ describe('conversion', { skip: needsTool('qemu-img') }, () => {
     });
 
     test('a base is not replaced by what is made of it', async () => {
-      await assert.rejects(convertImage(at('top.qcow2'), at('base.qcow2'), source), /one of its backing files/);
-      await assert.rejects(convertImage(at('top.qcow2'), at('top.qcow2'), source), /is the image that is read/);
+      await assert.rejects(
+        convertImage(at('top.qcow2'), at('base.qcow2'), source),
+        /one of its backing files/,
+      );
+      await assert.rejects(
+        convertImage(at('top.qcow2'), at('top.qcow2'), source),
+        /is the image that is read/,
+      );
     });
 
     test('without a backing file there is nothing to keep', async () => {
@@ -232,7 +226,10 @@ describe('conversion', { skip: needsTool('qemu-img') }, () => {
       writeFileSync(at('stays.qcow2'), 'old');
       const controller = new AbortController();
       controller.abort();
-      const stopped = convertImage(at('disk.raw'), at('stays.qcow2'), { ...plain, signal: controller.signal });
+      const stopped = convertImage(at('disk.raw'), at('stays.qcow2'), {
+        ...plain,
+        signal: controller.signal,
+      });
       await assert.rejects(stopped, (error) => error instanceof GuestfsError && error.code === 'EINTR');
       assert.equal(readFileSync(at('stays.qcow2'), 'utf8'), 'old');
       assert.deepEqual(leftOver(), []);

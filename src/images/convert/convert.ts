@@ -118,11 +118,10 @@ function openSink(
 
 function createOptions(options: ConvertOptions, keep: Source['keep']): CreateOptions {
   const { format, preallocation } = options;
-  const common = preallocation === undefined ? {} : { preallocation };
-  if (format === 'raw') return { format, ...common };
+  // What a raw image has not is refused where it is made.
   return {
     format,
-    ...common,
+    ...(preallocation === undefined ? {} : { preallocation }),
     ...(options.compat === undefined ? {} : { compat: options.compat }),
     ...(options.clusterSize === undefined ? {} : { clustersize: options.clusterSize }),
     ...(options.extendedL2 === undefined ? {} : { extended_l2: options.extendedL2 }),

@@ -157,6 +157,8 @@ export class Refcounts implements Sized {
    * CorruptError where what is in use counts as free.
    */
   allocate(wanted: number, whole = false): number {
+    // A block that counts itself leaves fewer than that between itself and the next one.
+    if (whole && wanted >= this.perBlock) return this.#allocateBehind(wanted);
     let at = this.#cursor;
     let moveCursor = true;
     for (;;) {
@@ -192,6 +194,51 @@ export class Refcounts implements Sized {
       this.first = at;
       return count;
     }
+  }
+
+  /** Allocate more clusters than a refcount block counts, behind all others; the blocks that count them are elsewhere. */
+  #allocateBehind(wanted: number): number {
+    for (;;) {
+      const first = this.#end;
+      const last = first + wanted - 1;
+      const block = this.#missingBlock(first, last);
+      if (block === undefined) {
+        const used = this.#lastUsed(first, last);
+        if (used === undefined) {
+          this.#take(first, wanted);
+          this.first = first;
+          return wanted;
+        }
+        this.#end = used + 1;
+      } else if (block >= this.#tableEntries) this.#growTable(block);
+      else this.#addBlockAnywhere(block);
+    }
+  }
+
+  #missingBlock(first: number, last: number): number | undefined {
+    const end = Math.floor(last / this.perBlock);
+    for (let block = Math.floor(first / this.perBlock); block <= end; block++) {
+      if (this.blockOffset(block) === 0) return block;
+    }
+    return undefined;
+  }
+
+  #lastUsed(first: number, last: number): number | undefined {
+    for (let cluster = last; cluster >= first; cluster--) if (this.get(cluster) !== 0) return cluster;
+    return undefined;
+  }
+
+  #addBlockAnywhere(block: number): void {
+    this.allocate(1);
+    const offset = this.first * this.#clusterSize;
+    // Allocating may have made it.
+    if (this.blockOffset(block) !== 0) {
+      this.unallocate(this.first, 1);
+      return;
+    }
+    this.#cache.fill(offset, this.#clusterSize, TABLE.REFCOUNT_BLOCK);
+    this.#setTableEntry(this.#header.refcountTableOffset, block, offset);
+    this.#verified.add(block);
   }
 
   /** Free clusters from `at` on, `most` at most, as far as there are refcount blocks. */
@@ -283,10 +330,7 @@ export class Refcounts implements Sized {
       this.#makeBlock(block, cluster);
       return;
     }
-    this.allocate(1);
-    const offset = this.first * this.#clusterSize;
-    this.#cache.fill(offset, this.#clusterSize, TABLE.REFCOUNT_BLOCK);
-    this.#setTableEntry(this.#header.refcountTableOffset, block, offset);
+    this.#addBlockAnywhere(block);
   }
 
   #setTableEntry(table: number, block: number, offset: number): void {

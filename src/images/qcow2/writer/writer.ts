@@ -487,6 +487,7 @@ export class QcowWriter implements BlockDevice {
   /** Bring everything to the disk, also that what was freed is free. */
   settle(): void {
     this.flush();
+    if (this.refcounts.hasFrees) this.commit();
     if (this.cache.isDirty(TABLE.REFCOUNT_BLOCK)) this.commit();
   }
 
