@@ -29,14 +29,19 @@ export class TarInput {
     return true;
   }
 
-  /** The next block, valid until the next call; undefined where the archive ends. Throws where it ends within one. */
+  /**
+   * The next block, valid until the next call; undefined where the archive ends. Throws where it ends within one, but
+   * fills up the first, so that what is no archive is seen to be none.
+   */
   block(): Uint8Array | undefined {
     if (!this.#next()) return undefined;
     if (this.#chunk.length - this.#at >= BLOCK) {
       this.#at += BLOCK;
       return this.#chunk.subarray(this.#at - BLOCK, this.#at);
     }
+    const first = this.position === 0;
     for (let filled = 0; filled < BLOCK;) {
+      if (first && !this.#next()) return this.#scratch.fill(0, filled);
       const piece = this.piece(BLOCK - filled);
       this.#scratch.set(piece, filled);
       filled += piece.length;
