@@ -34,7 +34,8 @@ export class XdrWriter {
 
   uint32(value: number): void {
     this.#check(value, 0, 0xffffffff);
-    this.#view.setUint32(this.#add(4), value);
+    const at = this.#add(4);
+    this.#view.setUint32(at, value);
   }
 
   /** Put another value where {@link uint32} wrote one. */
@@ -44,27 +45,32 @@ export class XdrWriter {
 
   int32(value: number): void {
     this.#check(value, -0x80000000, 0x7fffffff);
-    this.#view.setInt32(this.#add(4), value);
+    const at = this.#add(4);
+    this.#view.setInt32(at, value);
   }
 
   bool(value: boolean): void {
-    this.#view.setInt32(this.#add(4), value ? 1 : 0);
+    const at = this.#add(4);
+    this.#view.setInt32(at, value ? 1 : 0);
   }
 
   /** `hyper`. */
   int64(value: number | bigint): void {
     const wide = this.#wide(value, -(2n ** 63n), 2n ** 63n - 1n);
-    this.#view.setBigInt64(this.#add(8), wide);
+    const at = this.#add(8);
+    this.#view.setBigInt64(at, wide);
   }
 
   /** `unsigned hyper`. */
   uint64(value: number | bigint): void {
     const wide = this.#wide(value, 0n, 2n ** 64n - 1n);
-    this.#view.setBigUint64(this.#add(8), wide);
+    const at = this.#add(8);
+    this.#view.setBigUint64(at, wide);
   }
 
   float(value: number): void {
-    this.#view.setFloat32(this.#add(4), value);
+    const at = this.#add(4);
+    this.#view.setFloat32(at, value);
   }
 
   /** `opaque[n]` with the n that `value` has. */
