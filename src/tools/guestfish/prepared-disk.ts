@@ -1,6 +1,5 @@
-import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import type { Handle } from '../common/handle.ts';
-import { ToolError, UsageError } from '../common/usage-error.ts';
+import { UsageError } from '../common/usage-error.ts';
 import { parseNumber } from './numbers.ts';
 
 /** A parameter of a prepared disk: its name, what it is, and what it is if nothing is said. */
@@ -196,16 +195,7 @@ export function preparedHelp(): string {
 /** Make the host files of prepared disks, sparse, and add them. */
 export async function addPreparedDisks(handle: Handle, disks: readonly PreparedDisk[]): Promise<void> {
   for (const { file, size } of disks) {
-    try {
-      const fd = openSync(file, 'w', 0o666);
-      try {
-        ftruncateSync(fd, size);
-      } finally {
-        closeSync(fd);
-      }
-    } catch (error) {
-      throw new ToolError(`cannot make the disk ${file}: ${(error as Error).message}`);
-    }
+    await handle.diskCreate(file, 'raw', size);
     await handle.addDrive(file, { format: 'raw' });
   }
 }

@@ -132,6 +132,9 @@ const lockedRuns: Record<string, Run> = {
   editBesideQemu: { argv: ['virt-edit', '-a', 'lock.raw', '-m', '/dev/sda', '/f', '-e', 's/o/0/'] },
   formatBesideQemu: { argv: ['virt-format', '-a', 'lock.raw', '--filesystem=ext4'] },
   makeBesideQemu: { argv: ['virt-make-fs', 'tree', 'lock.raw'] },
+  createBesideQemu: line('disk-create lock.raw raw 1M'),
+  allocBesideQemu: line('--rw alloc lock.raw 1M'),
+  prepareBesideQemu: line('-N lock.raw=fs'),
   resizeBesideQemu: { argv: ['virt-resize', 'part.img', 'lock.raw'] },
 };
 
@@ -252,7 +255,7 @@ describe(
       fails('noType', /there are disk, part, fs, lv, lvfs, bootroot, bootrootlv/);
       fails('noFilesystem', /only ext2, ext3, ext4 and vfat/);
       fails('noRoom', /are not all on the disk/);
-      fails('noFolder', /cannot make the disk no\/such/);
+      fails('noFolder', /cannot make no\/such/);
     });
 
     test('edit, vi, emacs, hexedit keep what a file is', () => {

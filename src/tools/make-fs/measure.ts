@@ -70,11 +70,11 @@ export function measureInput(path: string): InputSize & { kind: 'folder' | 'arch
   let isFolder: boolean;
   try {
     isFolder = lstatSync(path).isDirectory() || (lstatSync(path).isSymbolicLink() && isDirectoryTarget(path));
+    if (isFolder) measureFolder(path, counter);
   } catch (error) {
     throw new ToolError(`cannot read ${path}: ${(error as Error).message}`);
   }
-  if (isFolder) measureFolder(path, counter);
-  else {
+  if (!isFolder) {
     try {
       measureArchive(path, counter);
     } catch (error) {
