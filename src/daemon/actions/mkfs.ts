@@ -77,7 +77,6 @@ function makeFilesystem(context: ActionContext, type: string, device: string, op
       );
     }
     writeDevice(context, device, (opened) => {
-      eraseSignatures(opened);
       makeFat(opened, {
         ...(blocksize === undefined ? {} : { sectorsPerCluster: blocksize / sectorSize }),
         ...(sectorsize === undefined ? {} : { sectorSize: sectorsize }),

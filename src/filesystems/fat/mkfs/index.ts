@@ -9,6 +9,7 @@ import {
   InformationSector,
   BootSector,
 } from '../layout.ts';
+import { eraseSignatures } from '../../wipe/index.ts';
 import { labelBytes, noLabel } from '../label-bytes.ts';
 import { labelEntry } from '../writer/new-entry.ts';
 import { backupSector, bootSector, INFORMATION_SECTOR } from './boot-sector.ts';
@@ -66,6 +67,7 @@ export function makeFat(device: BlockDevice, options: MakeFatOptions = {}): void
   const rootStart = fatStart + fats * fatLength * sectorSize;
   const rootLength = plan.fatBits === 32 ? sectorsPerCluster * sectorSize : rootEntries * ENTRY;
 
+  eraseSignatures(device);
   device.zero(0, Math.min(SIGNATURES, device.size));
   device.flush();
   const end = Math.max(0, device.size - END);
