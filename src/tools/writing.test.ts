@@ -24,6 +24,8 @@ const customize = (...options: string[]): Run => ({
   argv: ['virt-customize', '-a', 'IMAGE', ...options.flatMap((option) => option.split(/(?<=^\S+) /))],
 });
 
+const fedora = (...options: string[]): Run => ({ ...customize(...options), guest: 'fedora' });
+
 /** IMAGE is the run's own copy of its guest. */
 const runs: Record<string, Run> = {
   editExpression: { guest: 'debian', argv: ['virt-edit', '-a', 'IMAGE', '/etc/motd', '-e', 's/two/zwei/'] },
@@ -39,7 +41,10 @@ const runs: Record<string, Run> = {
   editSame: { guest: 'debian', argv: ['virt-edit', '-a', 'IMAGE', '/etc/motd', '-e', 's/none/x/'] },
   editFails: { guest: 'debian', argv: ['virt-edit', '-a', 'IMAGE', '/etc/motd'], env: { EDITOR: 'false' } },
   editMissing: { guest: 'debian', argv: ['virt-edit', '-a', 'IMAGE', '/etc/none', '-e', '1'] },
-  editLabelled: { guest: 'fedora', argv: ['virt-edit', '-a', 'IMAGE', '/etc/motd', '-e', 's/two/zwei/'] },
+  editLabelled: {
+    guest: 'fedora',
+    argv: ['virt-edit', '-a', 'IMAGE', '-b', '.bak', '/etc/motd', '-e', 's/two/zwei/'],
+  },
   editMounted: {
     guest: 'debian',
     argv: ['virt-edit', '-a', 'IMAGE', '-m', '/dev/sda', '/etc/motd', '-e', 's/t/T/g'],
@@ -90,8 +95,9 @@ const runs: Record<string, Run> = {
   disabled: customize('--root-password disabled', '--quiet'),
   random: customize('--root-password random'),
   commands: customize('--commands-from-file commands'),
-  labelled: { guest: 'fedora', argv: ['virt-customize', '-a', 'IMAGE', '--write', '/srv/new:x'] },
-  labelledKept: { guest: 'fedora', argv: ['virt-customize', '-a', 'IMAGE', '--hostname', 'newname'] },
+  labelled: fedora('--write /srv/new:x'),
+  labelledKept: fedora('--hostname newname', '--root-password password:x', '--edit /etc/motd:s/o/0/'),
+  labelledKey: fedora('--ssh-inject anna:string:key'),
   relabel: customize('--selinux-relabel'),
   dryRun: customize('--dry-run', '--write /srv/new:x', '--delete /etc/motd'),
   noAccount: customize('--password nobody-here:disabled'),
@@ -133,6 +139,9 @@ describe(
         .map((line) => line.split('/')[5] ?? '')
         .filter((entry) => entry !== '' && entry !== '.' && entry !== '..')
         .toSorted();
+
+    const labelled = (name: string, path: string): boolean =>
+      debugfs(image(name), `ea_get -V ${path} security.selinux`).includes(LABEL);
 
     before(() => {
       for (const kind of ['debian', 'fedora'] as const) makeLinuxGuest(at(`${kind}.base`), kind);
@@ -190,7 +199,7 @@ describe(
     test('virt-edit: labels of SELinux stay, and nothing needs new ones', () => {
       done('editLabelled');
       assert.equal(cat('editLabelled', '/etc/motd'), 'one\nzwei\nthree\n');
-      assert.match(debugfs(image('editLabelled'), 'ea_get -V /etc/motd security.selinux'), new RegExp(LABEL));
+      for (const path of ['/etc/motd', '/etc/motd.bak']) assert.ok(labelled('editLabelled', path), path);
       assert.ok(!ls('editLabelled', '/').includes('.autorelabel'));
     });
 
@@ -286,10 +295,10 @@ describe(
       done('labelledKept');
       assert.equal(cat('labelledKept', '/etc/hostname'), 'newname\n');
       assert.ok(!ls('labelledKept', '/').includes('.autorelabel'));
-      assert.match(
-        debugfs(image('labelledKept'), 'ea_get -V /etc/hostname security.selinux'),
-        new RegExp(LABEL),
-      );
+      for (const path of ['/etc/hostname', '/etc/shadow', '/etc/motd'])
+        assert.ok(labelled('labelledKept', path), path);
+      done('labelledKey');
+      assert.ok(ls('labelledKey', '/').includes('.autorelabel'));
       done('relabel');
       assert.ok(ls('relabel', '/').includes('.autorelabel'));
     });
