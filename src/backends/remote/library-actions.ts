@@ -138,7 +138,11 @@ export const libraryActions: Readonly<Record<string, LibraryAction | undefined>>
     } while (at < bytes.length);
   },
 
-  find: (daemon, [directory]) => sortedNames(daemon, 'find0', directory),
+  async find(daemon, [directory]) {
+    // The daemon of libguestfs leaves a slash in front, except below `/`.
+    const names = await sortedNames(daemon, 'find0', directory);
+    return names.map((name) => (name.startsWith('/') ? name.slice(1) : name));
+  },
 
   ls: (daemon, [directory]) => sortedNames(daemon, 'ls0', directory),
 
