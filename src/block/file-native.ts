@@ -14,7 +14,7 @@ interface Koffi {
 export interface NativeCalls {
   lseek(fd: number, offset: number, whence: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;
-  /** sync_file_range(2) on another thread: handing much to a disk takes its time. What it answers is lost. */
+  /** sync_file_range(2), on another thread if it can be: handing much to a disk takes its time. What it answers is lost. */
   beginSyncFileRange(fd: number, offset: number, length: number, flags: number): void;
   flock(fd: number, operation: number): number;
   /** fcntl(2) with a `struct flock`, which the kernel reads and, for a question, fills. */
@@ -22,6 +22,10 @@ export interface NativeCalls {
   /** The errno of the last call that failed. */
   errno(): number;
 }
+
+/** Calls in other threads that may be unfinished, as far as is known; koffi takes 256. */
+const MOST_BEGUN = 64;
+let begun = 0;
 
 let calls: NativeCalls | undefined;
 let looked = false;
@@ -72,7 +76,21 @@ function load(): NativeCalls | undefined {
     return {
       lseek: (fd, offset, whence) => Number(lseek(fd, offset, whence)),
       fallocate: (fd, mode, offset, length) => Number(fallocate(fd, mode, offset, length)),
-      beginSyncFileRange: (fd, offset, length, flags) => syncFileRange.async(fd, offset, length, flags, () => {}),
+      beginSyncFileRange(fd, offset, length, flags) {
+        // What other threads have done is only heard of between calls to the engine: a long one runs out of them.
+        if (begun < MOST_BEGUN) {
+          try {
+            syncFileRange.async(fd, offset, length, flags, () => {
+              begun--;
+            });
+            begun++;
+            return;
+          } catch {
+            // All of them are taken, by handles in other threads.
+          }
+        }
+        syncFileRange(fd, offset, length, flags);
+      },
       flock: (fd, operation) => Number(flock(fd, operation)),
       fcntlLock: (fd, command, lock) => Number(fcntl(fd, command, 'void *', lock)),
       errno: () => koffi.errno(),
