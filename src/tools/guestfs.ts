@@ -4,7 +4,7 @@ import { Output } from './common/output.ts';
 import { reportError, versionLine } from './common/run.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { UsageError } from './common/usage-error.ts';
-import { commandUsage, guestfsHelp, guestfsSpec } from './specs/guestfs.ts';
+import { commandUsage, guestfsHelp, guestfsSpec, isImageCommand } from './specs/guestfs.ts';
 
 type Main = (args: readonly string[], spec: ToolSpec) => Promise<number>;
 
@@ -104,7 +104,7 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     if (first === undefined || first === '--help' || first === 'help') {
       const [topic] = rest;
-      if (topic !== undefined && Object.hasOwn(subcommands, topic))
+      if (topic !== undefined && (isImageCommand(topic) || Object.hasOwn(subcommands, topic)))
         return await runSubcommand(topic, ['--help']);
       (first === undefined ? err : out).write(guestfsHelp());
       out.flush();
@@ -116,7 +116,7 @@ export async function main(args: readonly string[]): Promise<number> {
       out.flush();
       return EXIT.ok;
     }
-    if (Object.hasOwn(subcommands, first)) return await runSubcommand(first, rest);
+    if (isImageCommand(first) || Object.hasOwn(subcommands, first)) return await runSubcommand(first, rest);
     const { main: guestfish } = await import('./guestfish.ts');
     if (first === 'shell') return await guestfish(rest);
     await refuseMistyped(first);
@@ -135,6 +135,7 @@ async function refuseMistyped(word: string): Promise<void> {
 }
 
 async function runSubcommand(name: string, args: readonly string[]): Promise<number> {
+  if (isImageCommand(name)) return (await import('./images/commands.ts')).runImageCommand(name, args);
   const { load, disks, otherwise } = subcommands[name] as Subcommand;
   const { main: run, spec } = await load();
   const named: ToolSpec = { ...spec, name: `guestfs ${name}`, usage: commandUsage(name), examples: [] };

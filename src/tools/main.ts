@@ -11,6 +11,7 @@ const tools: Readonly<Record<string, () => Promise<{ main: ToolMain }>>> = {
   'virt-edit': () => import('./virt-edit.ts'),
   'virt-customize': () => import('./virt-customize.ts'),
   'virt-resize': () => import('./virt-resize.ts'),
+  'virt-sparsify': () => import('./virt-sparsify.ts'),
   'virt-diff': () => import('./virt-diff.ts'),
   'virt-format': () => import('./virt-format.ts'),
   'virt-make-fs': () => import('./virt-make-fs.ts'),

@@ -1,4 +1,6 @@
-import { guestfsCommands, guestfsSpec } from '../../../src/tools/specs/guestfs.ts';
+import { guestfsCommands, guestfsImageCommands, guestfsSpec } from '../../../src/tools/specs/guestfs.ts';
+import { imageSpecs } from '../../../src/tools/specs/images.ts';
+import { optionHead } from '../../../src/tools/common/help.ts';
 import { virtCatSpec } from '../../../src/tools/specs/virt-cat.ts';
 import { virtDfSpec } from '../../../src/tools/specs/virt-df.ts';
 import { virtFilesystemsSpec } from '../../../src/tools/specs/virt-filesystems.ts';
@@ -21,6 +23,17 @@ const guestfsList = guestfsCommands
   .map(([name, usage, words]) => `- \`${name} ${usage}\`: ${words}.`)
   .join('\n');
 
+/** Each command that works on images, with its own options. */
+const imageCommandWords = guestfsImageCommands
+  .map(([name, usage, words]) => {
+    const options = imageSpecs[name].options
+      .filter((option) => !['help', 'version', 'quiet'].includes(option.name))
+      .map((option) => `- \`${optionHead(option)}\`: ${option.help}.`);
+    const list = options.length === 0 ? '' : `\n\n${options.join('\n')}`;
+    return `\`guestfs ${name} [OPTION...] ${usage}\`: ${words}.${list}`;
+  })
+  .join('\n\n');
+
 /** Pages of all tools but guestfish. */
 export const toolPages: readonly ManPage[] = [
   {
@@ -32,9 +45,23 @@ ${guestfsList}
 Each command is a tool with a name and a manual page of its own (**virt-cat**(1), **virt-ls**(1) and so on) and takes the same options, \`-m\`, \`--format\` and \`--json\` among them. The first argument after the options is the disk; a guest with several disks takes \`-a\` for each.
 
 ${DISKS}`,
-    sections: [['GUEST STRINGS', STRINGS]],
+    sections: [
+      [
+        'DISK IMAGES',
+        `These commands work on the image files themselves, raw and qcow2. Images that are changed are locked meanwhile. A new image is made under another name and gets its own when it is complete and on the disk, so that nothing is lost where the program is stopped. With \`-q\` no progress is shown and no summary printed.
+
+${imageCommandWords}
+
+An overlay is a qcow2 image that shows another one, its base, and takes what is written; the base must not be changed while it has overlays, except by \`commit\`, after which any other overlay over it is worthless. A commit that was cut off can be repeated.
+
+The files that an image names as its backing are opened only where \`--allow-backing\` lets them in: \`none\`, those in the image's own \`folder\`, or \`any\`.`,
+      ],
+      ['GUEST STRINGS', STRINGS],
+    ],
     seeAlso: [
       'guestfish(1)',
+      'qemu-img(1)',
+      'virt-sparsify(1)',
       'virt-cat(1)',
       'virt-df(1)',
       'virt-filesystems(1)',

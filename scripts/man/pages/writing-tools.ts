@@ -4,6 +4,7 @@ import { virtEditSpec } from '../../../src/tools/specs/virt-edit.ts';
 import { virtFormatSpec } from '../../../src/tools/specs/virt-format.ts';
 import { virtMakeFsSpec } from '../../../src/tools/specs/virt-make-fs.ts';
 import { virtResizeSpec } from '../../../src/tools/specs/virt-resize.ts';
+import { virtSparsifySpec } from '../../../src/tools/specs/virt-sparsify.ts';
 import { virtCopyInSpec, virtTarInSpec } from '../../../src/tools/specs/writing-wrappers.ts';
 import type { ManPage } from '../page.ts';
 import { DISKS, INSPECTION, STRINGS, WINDOWS } from './words.ts';
@@ -75,6 +76,20 @@ NEW-DISK must be there and blank, or is made with \`--size\`.`,
       ],
     ],
     seeAlso: ['virt-filesystems(1)', 'virt-df(1)', 'guestfish(1)'],
+  },
+  {
+    spec: virtSparsifySpec,
+    description: `virt-sparsify copies a disk image and leaves out what is free in it, or with \`--in-place\` gives the space of that back to the host. Free space of ext2, ext3, ext4 and FAT, of LVM volume groups, and swap areas are cleared; a filesystem that cannot be written to is named in a warning, and its free space is copied as it is.
+
+The guest must not be running. The disk that is copied stays as it is: what is cleared in it goes to a temporary overlay. NEW-DISK gets its name when it is complete, and one of that name is then replaced.`,
+    sections: [
+      [
+        'SPARSE FILES',
+        `A raw image keeps its length; \`du\` tells what it takes on the host, \`ls -l\` does not. Copying such a file with a program that does not know holes makes it large again.`,
+      ],
+    ],
+    exitStatus: `0 if all went well, 1 if not, 2 for a fault of the program itself; 3 with \`--in-place\` where the system cannot give back the space of a part of a file, so that only copying is possible.`,
+    seeAlso: ['guestfs(1)', 'virt-resize(1)', 'virt-df(1)', 'virt-filesystems(1)', 'qemu-img(1)'],
   },
   {
     spec: virtDiffSpec,

@@ -1,4 +1,5 @@
 import type { OptionSpec, ToolSpec } from '../common/spec.ts';
+import type { ImageCommand } from './images.ts';
 
 /** Subcommands: how each is written after `guestfs`, and what it does. */
 const commands: readonly (readonly [name: string, usage: string, words: string])[] = [
@@ -15,13 +16,30 @@ const commands: readonly (readonly [name: string, usage: string, words: string])
   ['tar-out', 'DISK DIRECTORY ARCHIVE', 'pack a directory into a tar archive'],
 ];
 
+/** Subcommands that work on disk images as such, in the order in which one needs them. */
+const imageCommands: readonly (readonly [name: ImageCommand, usage: string, words: string])[] = [
+  ['create', 'DISK SIZE', 'make an empty disk image'],
+  ['convert', 'DISK NEW-DISK', 'copy an image into another format'],
+  ['resize-image', 'DISK [+|-]SIZE', 'give an image another size'],
+  ['compact', 'DISK...', 'give back what an image does not need'],
+  ['overlay', 'BASE OVERLAY', 'make an overlay that keeps an image as it is'],
+  ['commit', 'OVERLAY', 'write an overlay into its base'],
+  ['discard', 'OVERLAY...', 'remove an overlay'],
+];
+
+/** Whether a word is a subcommand that works on disk images as such. */
+export function isImageCommand(word: string): word is ImageCommand {
+  return imageCommands.some(([name]) => name === word);
+}
+
 /** The commands of guestfs, for its manual page. */
 export const guestfsCommands = commands;
+export const guestfsImageCommands = imageCommands;
 
 /** guestfs's command line. */
 export const guestfsSpec: ToolSpec = {
   name: 'guestfs',
-  summary: 'look into disk images of virtual machines',
+  summary: 'look into disk images of virtual machines, and work with images',
   usage: ['DISK...', 'COMMAND [OPTION...] DISK... [ARGUMENT...]'],
   options: [
     { name: 'help', long: ['help'], help: 'show this help' },
@@ -32,6 +50,7 @@ export const guestfsSpec: ToolSpec = {
     ['guestfs ls -l guest.qcow2 /etc', 'list a directory'],
     ['guestfs cat guest.qcow2 /etc/os-release', 'print a file'],
     ['guestfs inspect guest.qcow2', 'which operating system is it?'],
+    ['guestfs convert -c disk.img disk.qcow2', 'a compressed copy'],
   ],
 };
 
@@ -54,6 +73,10 @@ export function guestfsHelp(): string {
   let text = `guestfs: ${guestfsSpec.summary}\n\nUsage:\n`;
   text += '  guestfs DISK...                      open the shell on the disks, for looking\n';
   for (const [name, usage, words] of commands) {
+    text += `  ${`guestfs ${name} ${usage}`.padEnd(49)} ${words}\n`;
+  }
+  text += '\nDisk images:\n';
+  for (const [name, usage, words] of imageCommands) {
     text += `  ${`guestfs ${name} ${usage}`.padEnd(49)} ${words}\n`;
   }
   text +=
