@@ -2,6 +2,7 @@
 import type { PackOptions } from './io/tar-packer.ts';
 import type { TarEntry } from './io/tar-reader.ts';
 import type { DriveConfig } from '../platform/engine/config.ts';
+import type { MachineDrive, MachineSettings } from './appliance/launch/settings.ts';
 
 /** The next bytes of a stream, undefined at its end. Rejects with a GuestfsError. */
 export type NextChunk = () => Promise<Uint8Array | undefined>;
@@ -64,11 +65,15 @@ export interface LaunchConfig {
   reproducible?: Reproducible;
   /** Folder of the host for temporary files; the system's if absent. */
   tmpdir?: string;
+  /** For backends that run a machine. */
+  machine?: { settings: MachineSettings; drives: readonly MachineDrive[] };
 }
 
 /** What a backend tells its handle between a call's start and its end. */
 export interface BackendEvents {
   warning(message: string): void;
+  /** What the console of the machine printed. */
+  appliance(text: string): void;
   /** A debugging message of the library itself. */
   library(message: string): void;
   /** Progress of the running call, throttled already. */
@@ -81,6 +86,8 @@ export interface BackendEvents {
 export interface Backend {
   /** Name as get_backend and messages have it. */
   readonly name: string;
+  /** Process number of what it runs, if that is another process than ours. */
+  readonly pid?: number | undefined;
   launch(config: LaunchConfig): Promise<void>;
   call(call: BackendCall): Promise<unknown>;
   /** Run an action that needs no launch, on files of the host (`disk_format` and kin). */

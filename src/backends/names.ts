@@ -25,6 +25,6 @@ export function parseBackend(name: string): BackendName {
 /** Why a backend that is not built cannot be launched. */
 export function backendNotBuilt(name: string): UnsupportedError {
   return new UnsupportedError(
-    `the backend ${name} is not part of this version; set_backend or LIBGUESTFS_BACKEND can choose engine, auto or unix:PATH`,
+    `the backend ${name} is not part of this version; set_backend or LIBGUESTFS_BACKEND can choose engine, auto, appliance or unix:PATH`,
   );
 }

@@ -1,5 +1,13 @@
 import { wipeKeys } from '../actions/check.ts';
-import type { Backend, BackendCall, FileOrigin, FileTarget, Reproducible } from '../backends/backend.ts';
+import type {
+  Backend,
+  BackendCall,
+  FileOrigin,
+  FileTarget,
+  LaunchConfig,
+  Reproducible,
+} from '../backends/backend.ts';
+import { parseBackend } from '../backends/names.ts';
 import { noteSuccess } from '../daemon/action-log.ts';
 import { monotonicMilliseconds } from '../daemon/monotonic.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
@@ -130,6 +138,12 @@ export class HandleCore {
     else if (this.settings.verbose) writeToStderr(`libguestfs: warning: ${message}`);
   }
 
+  /** What a machine's console printed: an event, or stderr if verbose. */
+  console(text: string): void {
+    if (this.events.has('appliance')) this.events.emitMessage('appliance', text);
+    else if (this.settings.verbose) process.stderr.write(text);
+  }
+
   /** A debugging message of the library: an event, or a line on stderr if verbose. */
   log(message: string): void {
     if (!this.settings.verbose) return;
@@ -239,6 +253,7 @@ export class HandleCore {
         drives: this.drives.configs(),
         verbose,
         tmpdir,
+        ...this.#machine(),
         ...(reproducible === undefined ? {} : { reproducible }),
       });
       this.#state = 'ready';
@@ -251,6 +266,23 @@ export class HandleCore {
     }
     this.log(`launch: ready after ${(monotonicMilliseconds() - started).toFixed(1)} ms`);
     this.events.emit('launch_done');
+  }
+
+  /** What a machine is launched with; nothing for backends without one. */
+  #machine(): Pick<LaunchConfig, 'machine'> {
+    const { settings, drives } = this;
+    if (parseBackend(settings.backend).kind !== 'appliance') {
+      drives.requireLocal();
+      return {};
+    }
+    const { temporaryFolder } = drives;
+    const temporary = temporaryFolder === undefined ? {} : { temporary: temporaryFolder };
+    return { machine: { settings: { ...settings.machine(), ...temporary }, drives: drives.machineDrives() } };
+  }
+
+  /** Process number of what the backend runs. */
+  get backendPid(): number {
+    return this.#backend?.pid ?? process.pid;
   }
 
   async #backendToLaunch(): Promise<Backend> {

@@ -11,6 +11,7 @@ import {
 import { isAbsolute, join, resolve } from 'node:path';
 import { hostError } from '../backends/io/host-error.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
+import type { MachineDrive } from '../backends/appliance/launch/settings.ts';
 import type { DriveConfig } from '../platform/engine/config.ts';
 
 /** Drives of one handle. */
@@ -53,12 +54,7 @@ export interface AddDriveOptions {
   writes?: 'overlay' | 'refuse';
 }
 
-interface Drive extends DriveConfig {
-  iface?: string;
-  cachemode?: string;
-  discard?: string;
-  copyonread?: boolean;
-}
+type Drive = MachineDrive;
 
 const invalid = (message: string): GuestfsError => new GuestfsError('EINVAL', message);
 
@@ -94,21 +90,52 @@ export class DriveList {
 
   /** What a backend opens. */
   configs(): DriveConfig[] {
-    return this.#drives.map(({ iface: _i, cachemode: _c, discard: _d, copyonread: _r, ...config }) => config);
+    return this.#drives.map(
+      ({ iface: _i, cachemode: _c, discard: _d, copyonread: _r, remote: _s, ...config }) => config,
+    );
+  }
+
+  /** What a machine is given. */
+  machineDrives(): MachineDrive[] {
+    return this.#drives.map((drive) => ({ ...drive }));
+  }
+
+  /** Throws ENOTSUP where a drive is a disk of a server, which needs a machine. */
+  requireLocal(): void {
+    const remote = this.#drives.find((drive) => drive.remote !== undefined);
+    if (remote === undefined) return;
+    throw new UnsupportedError(
+      `${remote.path}: disks of protocol ${remote.remote?.protocol} can be opened by the backend appliance only`,
+    );
+  }
+
+  /** Folder of the temporary drives, if there are any. */
+  get temporaryFolder(): string | undefined {
+    return this.#folder;
   }
 
   /**
-   * Add an image file or block device of the host. Throws EINVAL for options that make no sense, ENOTSUP for
-   * protocols other than `file`, ENOENT, EACCES or EISDIR where the file cannot be an image.
+   * Add an image file or block device of the host, or, where `remote` allows it, a disk of a server. Throws EINVAL for
+   * options that make no sense, ENOTSUP for protocols other than `file` where those are not allowed, ENOENT, EACCES or EISDIR where the file cannot be an image.
    */
-  add(filename: string, options: AddDriveOptions): void {
+  add(filename: string, options: AddDriveOptions, remote = false): void {
     if (this.#drives.length >= MAX_DRIVES) {
       throw invalid(`${filename}: a handle has at most ${MAX_DRIVES} drives`);
     }
-    checkOptions(options);
-    if (filename === '') throw invalid('the name of the image is empty');
+    checkOptions(options, remote);
+    const { protocol = 'file', server = [], username, secret } = options;
     const drive: Drive = { path: resolve(filename), readonly: options.readonly ?? false };
-    if (filename === '/dev/null') {
+    if (protocol !== 'file') {
+      drive.path = filename;
+      drive.remote = {
+        protocol,
+        server,
+        ...(username === undefined ? {} : { username }),
+        ...(secret === undefined ? {} : { secret }),
+      };
+    } else if (filename === '') {
+      throw invalid('the name of the image is empty');
+    } else if (filename === '/dev/null') {
       if (options.format !== undefined && options.format !== 'raw') {
         throw invalid(`/dev/null: format is ${options.format}, it can only be raw`);
       }
@@ -143,7 +170,7 @@ export class DriveList {
   /** Add a blank drive of `size` bytes that is gone when the handle is closed. */
   addScratch(size: number, options: Pick<AddDriveOptions, 'name' | 'label' | 'blocksize'>): void {
     if (size < 0) throw invalid(`the size of a scratch drive is ${size} bytes, it cannot be negative`);
-    checkOptions(options);
+    checkOptions(options, false);
     this.add(this.#makeTemporary('scratch', size), { ...options, format: 'raw', cachemode: 'unsafe' });
   }
 
@@ -153,7 +180,7 @@ export class DriveList {
       const words = [drive.path];
       if (drive.readonly) words.push('readonly');
       if (drive.format !== undefined) words.push(`format=${drive.format}`);
-      words.push('protocol=file');
+      words.push(`protocol=${drive.remote?.protocol ?? 'file'}`);
       if (drive.iface !== undefined) words.push(`iface=${drive.iface}`);
       if (drive.name !== undefined) words.push(`name=${drive.name}`);
       if (drive.label !== undefined) words.push(`label=${drive.label}`);
@@ -195,7 +222,7 @@ export class DriveList {
   }
 }
 
-function checkOptions(options: AddDriveOptions): void {
+function checkOptions(options: AddDriveOptions, remote: boolean): void {
   const { format, iface, label, name, protocol = 'file', cachemode, discard, blocksize, backing } = options;
   const { writes } = options;
   if (writes !== undefined && writes !== 'overlay' && writes !== 'refuse') {
@@ -233,8 +260,9 @@ function checkOptions(options: AddDriveOptions): void {
     throw invalid(`protocol is '${protocol}', known are ${PROTOCOLS.join(', ')}`);
   }
   if (protocol !== 'file') {
+    if (remote) return;
     throw new UnsupportedError(
-      `protocol ${protocol} is not supported: only files and block devices of the host are`,
+      `protocol ${protocol} is not supported by this backend: only files and block devices of the host are; set_backend appliance before adding the drive`,
     );
   }
   for (const key of ['server', 'username', 'secret'] as const) {

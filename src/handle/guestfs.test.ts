@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { TINY_GUEST } from '../../test/support/engine-daemon.ts';
 import { fakeHandle, launchedFake } from '../../test/support/fake-handle.ts';
+import { temporaryFolder } from '../../test/support/tools.ts';
 import { actionNames, camelCase, methodAliases } from '../actions/table.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { Guestfs } from './guestfs.ts';
@@ -280,14 +281,14 @@ describe('a handle with a worker', () => {
 
 describe('backends', () => {
   test('those that are not built fail at launch and say so', async () => {
-    for (const name of ['appliance', 'direct', 'libvirt', 'libvirt:qemu:///session']) {
+    for (const name of ['libvirt', 'libvirt:qemu:///session']) {
       const g = new Guestfs({ environment: false });
       await g.setBackend(name);
       assert.equal(await g.getBackend(), name);
       await g.addDrive('/dev/null');
       await assert.rejects(
         g.launch(),
-        failure('ENOTSUP', /is not part of this version.*engine, auto or unix:PATH/),
+        failure('ENOTSUP', /is not part of this version.*engine, auto, appliance or unix:PATH/),
       );
       await g.close();
     }
@@ -342,7 +343,12 @@ test('files of the host are looked at before launch, on every backend', async ()
   assert.equal(await g.diskFormat(fileURLToPath(import.meta.url)), 'raw');
   assert.equal(await g.diskHasBackingFile(fileURLToPath(import.meta.url)), false);
   await g.addDriveRo(TINY_GUEST);
-  await assert.rejects(g.launch(), failure('ENOTSUP', /is not part of this version/));
+  const cache = temporaryFolder();
+  await g.setCachedir(cache.path);
+  await g.setHv('/no/such/hypervisor');
+  await assert.rejects(g.launch(), failure('ENOENT', /hypervisor: cannot be run as a virtual machine/));
+  cache.remove();
+  await g.setCachedir(null);
   await g.setBackend('engine');
   assert.equal(await g.diskFormat(TINY_GUEST), 'qcow2');
   await g.launch();

@@ -241,6 +241,7 @@ export class Guestfs extends ActionMethods implements AsyncDisposable {
 export function backendEvents(core: HandleCore): BackendEvents {
   return {
     warning: (message) => core.warn(message),
+    appliance: (text) => core.console(text),
     library: (message) => core.log(message),
     progress: (procedure, serial, position, total) =>
       core.events.emitProgress({ procedure, serial, position, total }),
@@ -255,6 +256,10 @@ async function makeBackend(core: HandleCore, name: string, options: GuestfsOptio
   if (parsed.kind === 'unix') {
     const { SocketBackend } = await import('../backends/socket/index.ts');
     return new SocketBackend(parsed.path, events);
+  }
+  if (parsed.kind === 'appliance') {
+    const { ApplianceBackend } = await import('../backends/appliance/index.ts');
+    return new ApplianceBackend(events);
   }
   if (parsed.kind !== 'engine' && parsed.kind !== 'auto') throw backendNotBuilt(name);
   if (options.thread === 'own') {

@@ -60,7 +60,7 @@ function isState(name: (typeof STATE_NAMES)[number]): HandleAction {
 
 function addDrive(core: HandleCore, action: string, filename: string, options: AddDriveOptions): void {
   core.requireConfig(action);
-  core.drives.add(filename, options);
+  core.drives.add(filename, options, core.settings.hasMachine);
 }
 
 const refusals = new WeakSet<HandleAction>();
@@ -185,7 +185,7 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
   get_smp: (core) => core.settings.smp,
   get_pid(core) {
     core.requireLaunched('get_pid');
-    return process.pid;
+    return core.backendPid;
   },
   set_recovery_proc: (core, [value]) => void (core.settings.recoveryProc = value as boolean),
   get_recovery_proc: (core) => core.settings.recoveryProc,

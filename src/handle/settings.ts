@@ -1,5 +1,6 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { MachineSettings } from '../backends/appliance/launch/settings.ts';
 import { hostError } from '../backends/io/host-error.ts';
 import { parseBackend } from '../backends/names.ts';
 import { GuestfsError } from '../errors/index.ts';
@@ -37,6 +38,14 @@ export class Settings {
   #cachedir: string | undefined;
   #environmentTmpdir: string | undefined;
 
+  /** What a machine is launched with. */
+  machine(): MachineSettings {
+    const { hv, memsize, smp, append, network, selinux, identifier, recoveryProc, path } = this;
+    const { tmpdir, cachedir, sockdir, hvParameters: parameters, backendSettings } = this;
+    const plain = { hv, memsize, smp, append, network, selinux, identifier, recoveryProc, path };
+    return { ...plain, tmpdir, cachedir, sockdir, parameters, backendSettings };
+  }
+
   setMemsize(megabytes: number): void {
     if (megabytes < MIN_MEMSIZE) {
       throw new GuestfsError('EINVAL', `memory size is ${megabytes} MiB, it must be at least ${MIN_MEMSIZE}`);
@@ -54,6 +63,11 @@ export class Settings {
   setBackend(name: string): void {
     parseBackend(name);
     this.backend = name;
+  }
+
+  /** True if the backend runs a machine, which reaches disks of other hosts. */
+  get hasMachine(): boolean {
+    return parseBackend(this.backend).kind === 'appliance';
   }
 
   setPath(path: string | null): void {

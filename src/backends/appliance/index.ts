@@ -1,0 +1,122 @@
+import type { Socket } from 'node:net';
+import { GuestfsError } from '../../errors/index.ts';
+import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
+import { ProgressMeter } from '../../daemon/progress-meter.ts';
+import { RemoteSession } from '../remote/session.ts';
+import { LAUNCH_WORD_BYTES, type Machine } from './launch/machine.ts';
+import { launchMachine, type LaunchEvents } from './launch/launch.ts';
+
+/**
+ * A small machine with a Linux kernel, run by qemu, in which a daemon has the disks: ours, or a fixed appliance of
+ * libguestfs. It ends with the handle, and with the program.
+ */
+export class ApplianceBackend implements Backend {
+  readonly name = 'appliance';
+  readonly #events: BackendEvents;
+  #machine: Machine | undefined;
+  #channel: Socket | undefined;
+  #session: RemoteSession | undefined;
+  /** True from when the end is wanted: what ends then is no surprise. */
+  #ending = false;
+
+  constructor(events: BackendEvents) {
+    this.#events = events;
+  }
+
+  /** Process number of the machine. */
+  get pid(): number | undefined {
+    return this.#machine?.process.pid;
+  }
+
+  async launch({ machine: wanted, verbose }: LaunchConfig): Promise<void> {
+    if (wanted === undefined)
+      throw new GuestfsError('EINVAL', 'the backend appliance needs settings of a machine');
+    const meter = new ProgressMeter((position, total) => this.#events.progress(0, 0, position, total));
+    meter.start();
+    const events: LaunchEvents = {
+      appliance: (text) => this.#events.appliance(text),
+      warning: (message) => this.#events.warning(message),
+      library: (message) => this.#events.library(message),
+      progress: (position, total) => meter.report(position, total),
+      started: (machine) => {
+        if (this.#ending) machine.process.killNow();
+        this.#machine = machine;
+      },
+      cancelled: () => this.#ending,
+    };
+    const launched = await launchMachine({ ...wanted, verbose }, events);
+    this.#machine = launched.machine;
+    this.#channel = launched.channel;
+    // The session waits for it, and a machine that was saved has said it long ago.
+    launched.channel.unshift(LAUNCH_WORD_BYTES);
+    const session = new RemoteSession(launched.channel, this.#events, () => this.#lost());
+    launched.channel.resume();
+    try {
+      await launched.machine.orEnd(session.start());
+    } catch (error) {
+      await this.kill();
+      throw error;
+    }
+    this.#session = session;
+    meter.finish();
+    this.#idle(true);
+  }
+
+  /** The daemon or the machine is gone. */
+  #lost(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#session = undefined;
+    this.#machine?.process.killNow();
+    this.#events.quit(false);
+  }
+
+  /** Only a call that runs keeps the program alive. */
+  #idle(idle: boolean): void {
+    this.#machine?.process.keepsProgram(!idle);
+    if (idle) this.#channel?.unref();
+    else this.#channel?.ref();
+  }
+
+  async call(call: BackendCall): Promise<unknown> {
+    const session = this.#session;
+    if (session === undefined) {
+      throw new GuestfsError('ENOTCONN', `${call.action}: the machine is gone`, { action: call.action });
+    }
+    this.#idle(false);
+    try {
+      return await session.call(call);
+    } finally {
+      this.#idle(true);
+    }
+  }
+
+  async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
+    const { hostActions } = await import('../engine/host-actions.ts');
+    return hostActions[action]?.(...args);
+  }
+
+  cancel(): void {
+    this.#session?.cancel();
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#idle(false);
+    try {
+      await session?.close();
+    } finally {
+      this.#ending = true;
+      await this.#machine?.stop();
+    }
+  }
+
+  async kill(): Promise<void> {
+    this.#ending = true;
+    this.#session?.kill();
+    this.#session = undefined;
+    this.#idle(false);
+    await this.#machine?.kill();
+  }
+}

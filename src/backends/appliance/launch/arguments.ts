@@ -1,0 +1,183 @@
+/** The command line of qemu. Source: qemu(1). */
+import { GuestfsError } from '../../../errors/index.ts';
+import type { DriveSource } from './drive-source.ts';
+import type { Acceleration } from './probe.ts';
+import type { MachineDrive, MachineSettings } from './settings.ts';
+
+/** SCSI target of the appliance's own disk: the last one, so that the user's disks come first. */
+const ROOT_TARGET = 255;
+/** Name by which the daemon finds its line to the library; stock daemons and libraries have the same. */
+export const CHANNEL_NAME = 'org.libguestfs.channel.0';
+/** Name of the line by which the library speaks to the scripts in the machine. */
+export const CONTROL_NAME = 'org.guestfs.control.0';
+
+/** What a machine is, wherever its sockets are. */
+export interface MachineFacts {
+  settings: MachineSettings;
+  acceleration: Acceleration;
+  /** `-sandbox` is understood. */
+  sandbox: boolean;
+  appliance: { kernel: string; initrd: string; root: string; uuid: string; own: boolean };
+  drives: readonly { drive: MachineDrive; source: DriveSource }[];
+  verbose: boolean;
+}
+
+/** Everything that a command line says. */
+export interface MachinePlan extends MachineFacts {
+  /** Sockets on which the library listens; with a monitor for a machine that is saved or restored. */
+  sockets: { channel: string; control: string; monitor?: string };
+  /** Files that hold secrets, by the id of their object. */
+  secrets: ReadonlyMap<string, string>;
+  /** File that is the machine's memory, and whether what is written goes into it. */
+  memory?: { file: string; share: boolean };
+  /** Wait for the state of a saved machine instead of booting. */
+  incoming?: boolean;
+}
+
+/** Kinds of machine by the processor of the host. */
+const MACHINES: Readonly<Record<string, { machine: string; console: string }>> = {
+  x64: { machine: 'q35', console: 'ttyS0' },
+  arm64: { machine: 'virt', console: 'ttyAMA0' },
+};
+
+/** A value within an option: commas are doubled. */
+function escaped(value: string): string {
+  return value.replaceAll(',', ',,');
+}
+
+/** `key=value,...` of what is not undefined. */
+function option(first: string, values: Readonly<Record<string, string | number | undefined>>): string {
+  const parts = Object.entries(values).filter(([, value]) => value !== undefined);
+  return [first, ...parts.map(([key, value]) => `${key}=${escaped(String(value))}`)]
+    .filter(Boolean)
+    .join(',');
+}
+
+/** Arguments for qemu. Throws ENOTSUP on a host with a processor that has no machine here. */
+export function qemuArguments(plan: MachinePlan): string[] {
+  const { settings, acceleration, appliance, sockets } = plan;
+  const kind = MACHINES[process.arch];
+  if (kind === undefined) {
+    throw new GuestfsError(
+      'ENOTSUP',
+      `the backend appliance has no machine for the processor ${process.arch}`,
+    );
+  }
+  const args = ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'];
+  if (plan.sandbox) {
+    args.push('-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny');
+  }
+  const memory = plan.memory === undefined ? undefined : 'ram0';
+  args.push('-machine', option(kind.machine, { accel: acceleration, 'memory-backend': memory }));
+  args.push('-cpu', cpu(acceleration), '-m', String(settings.memsize), '-smp', String(settings.smp));
+  if (plan.memory !== undefined) {
+    const { file, share } = plan.memory;
+    const size = `${settings.memsize}M`;
+    args.push(
+      '-object',
+      option('memory-backend-file', { id: 'ram0', size, 'mem-path': file, share: share ? 'on' : 'off' }),
+    );
+    args.push('-device', 'vmgenid,guid=auto');
+  }
+  args.push('-rtc', 'driftfix=slew');
+  for (const [id, file] of plan.secrets) args.push('-object', option('secret', { id, file }));
+  args.push('-device', 'virtio-rng-pci');
+  args.push('-kernel', appliance.kernel, '-initrd', appliance.initrd);
+  args.push('-append', kernelWords(plan, kind.console));
+  args.push('-device', 'virtio-scsi-pci,id=scsi');
+  for (const [index, { drive, source }] of plan.drives.entries())
+    args.push(...driveArguments(index, drive, source));
+  // Our own root is never written to; another's is, and forgets it.
+  const kept = appliance.own ? { readonly: 'on' } : { snapshot: 'on' };
+  const root = { file: appliance.root, ...kept, id: 'appliance', if: 'none', format: 'raw', cache: 'unsafe' };
+  args.push('-drive', option('', root));
+  args.push('-device', option('scsi-hd', { drive: 'appliance', 'scsi-id': ROOT_TARGET }));
+  args.push(
+    '-device',
+    'virtio-serial-pci',
+    '-chardev',
+    'stdio,id=console,signal=off',
+    '-serial',
+    'chardev:console',
+  );
+  args.push('-chardev', option('socket', { id: 'channel', path: sockets.channel }));
+  args.push('-device', option('virtserialport', { chardev: 'channel', name: CHANNEL_NAME }));
+  args.push('-chardev', option('socket', { id: 'control', path: sockets.control }));
+  args.push('-device', option('virtserialport', { chardev: 'control', name: CONTROL_NAME }));
+  if (sockets.monitor !== undefined) {
+    args.push('-chardev', option('socket', { id: 'monitor', path: sockets.monitor }));
+    args.push('-mon', 'chardev=monitor,mode=control');
+  }
+  if (settings.network) {
+    args.push('-netdev', 'user,id=network,net=169.254.0.0/16', '-device', 'virtio-net-pci,netdev=network');
+  }
+  if (plan.incoming) args.push('-incoming', 'defer');
+  for (const { name, value } of settings.parameters) args.push(name, ...(value === null ? [] : [value]));
+  return args;
+}
+
+function cpu(acceleration: Acceleration): string {
+  if (acceleration === 'kvm') return 'host';
+  // 57-bit addresses were seen to break kernels under emulation.
+  return process.arch === 'x64' ? 'max,la57=off' : 'max';
+}
+
+function driveArguments(index: number, drive: MachineDrive, source: DriveSource): string[] {
+  const id = `drive${index}`;
+  const discards = drive.discard === 'enable' || drive.discard === 'besteffort';
+  const file = Object.fromEntries(Object.entries(source.file).map(([key, value]) => [`file.${key}`, value]));
+  const backend = option('', {
+    ...file,
+    format: source.format,
+    id,
+    if: 'none',
+    cache: drive.cachemode ?? 'writeback',
+    snapshot: drive.readonly ? 'on' : undefined,
+    discard: discards ? 'unmap' : undefined,
+    'copy-on-read': drive.copyonread === true ? 'on' : undefined,
+  });
+  const device = {
+    drive: id,
+    serial: drive.label,
+    logical_block_size: drive.blockSize,
+    physical_block_size: drive.blockSize,
+  };
+  const virtio = drive.iface === 'virtio';
+  const front = virtio
+    ? option('virtio-blk-pci', device)
+    : option('scsi-hd', { ...device, 'scsi-id': index, lun: 0 });
+  return ['-drive', backend, '-device', front];
+}
+
+function kernelWords({ settings, appliance, verbose, drives, memory }: MachinePlan, console: string): string {
+  const words = [
+    'panic=1',
+    `console=${console}`,
+    'edd=off',
+    'udevtimeout=6000',
+    'udev.event-timeout=6000',
+    'no_timer_check',
+    'printk.time=1',
+    'cgroup_disable=memory',
+    'usbcore.nousb',
+    'cryptomgr.notests',
+    'tsc=reliable',
+    '8250.nr_uarts=1',
+    `root=UUID=${appliance.uuid}`,
+  ];
+  if (appliance.own) {
+    words.push('init_on_alloc=0', 'audit=0', 'mitigations=off', 'random.trust_cpu=on');
+    words.push(`guestfs_control=${CONTROL_NAME}`);
+    if (memory === undefined) words.push(`guestfs_drives=${drives.length + 1}`);
+    if (drives.some(({ drive }) => drive.label !== undefined)) words.push('guestfs_labels=1');
+  }
+  words.push(verbose ? 'guestfs_verbose=1' : 'quiet');
+  if (settings.network) words.push('guestfs_network=1');
+  words.push(`selinux=${settings.selinux ? 1 : 0}`);
+  if (settings.selinux) words.push('enforcing=0');
+  const term = process.env['TERM'];
+  words.push(`TERM=${term !== undefined && /^[\w.+-]+$/.test(term) ? term : 'linux'}`);
+  if (/^[\w.-]+$/.test(settings.identifier)) words.push(`guestfs_identifier=${settings.identifier}`);
+  if (settings.append !== null && settings.append !== '') words.push(settings.append);
+  return words.join(' ');
+}

@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { needsTool, run, temporaryFolder } from '../../../../test/support/tools.ts';
+import { isAlive } from '../build/cache.ts';
+import { type MachinePlan, qemuArguments } from './arguments.ts';
+import { driveSource } from './drive-source.ts';
+import { launchMachine, type LaunchEvents } from './launch.ts';
+import { Listener } from './listener.ts';
+import { PrivateFolder } from './private-folder.ts';
+import { MachineProcess } from './process.ts';
+import type { MachineDrive, MachineSettings } from './settings.ts';
+
+let folder: { path: string; remove: () => void };
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+function settings(changes: Partial<MachineSettings> = {}): MachineSettings {
+  return {
+    hv: 'qemu',
+    memsize: 512,
+    smp: 1,
+    append: null,
+    network: false,
+    selinux: false,
+    identifier: '',
+    recoveryProc: true,
+    parameters: [],
+    backendSettings: [],
+    path: folder.path,
+    tmpdir: folder.path,
+    cachedir: folder.path,
+    sockdir: folder.path,
+    ...changes,
+  };
+}
+
+const noSecret = (): string => assert.fail('no secret is expected');
+const canRun = process.arch === 'x64' || process.arch === 'arm64' ? false : 'no machine for this processor';
+
+describe('arguments of qemu', { skip: canRun }, () => {
+  const argumentsFor = (changes: Partial<MachinePlan>): string[] =>
+    qemuArguments({
+      settings: settings(),
+      acceleration: 'tcg',
+      sandbox: true,
+      appliance: { kernel: '/a/kernel', initrd: '/a/initrd', root: '/a/ro,ot', uuid: 'U-U', own: true },
+      drives: [],
+      verbose: false,
+      sockets: { channel: '/s/channel', control: '/s/control' },
+      secrets: new Map(),
+      ...changes,
+    });
+  const after = (args: readonly string[], name: string): string[] =>
+    args.filter((_, index) => args[index - 1] === name);
+
+  test('commas in names are doubled', () => {
+    assert.ok(after(argumentsFor({}), '-drive').some((text) => text.startsWith('file=/a/ro,,ot,')));
+  });
+
+  test('a drive has what was asked for', () => {
+    const drive: MachineDrive = {
+      path: '/d',
+      readonly: true,
+      cachemode: 'unsafe',
+      discard: 'besteffort',
+      copyonread: true,
+      label: 'one',
+      blockSize: 4096,
+    };
+    const source = { file: { driver: 'file', filename: '/d' }, format: 'raw' };
+    const args = argumentsFor({
+      drives: [
+        { drive, source },
+        { drive: { path: '/e', readonly: false, iface: 'virtio' }, source },
+      ],
+    });
+    assert.equal(
+      after(args, '-drive')[0],
+      'file.driver=file,file.filename=/d,format=raw,id=drive0,if=none,cache=unsafe,snapshot=on,discard=unmap,copy-on-read=on',
+    );
+    const devices = after(args, '-device');
+    assert.ok(
+      devices.includes(
+        'scsi-hd,drive=drive0,serial=one,logical_block_size=4096,physical_block_size=4096,scsi-id=0,lun=0',
+      ),
+    );
+    assert.ok(devices.includes('virtio-blk-pci,drive=drive1'));
+    assert.ok(devices.includes('scsi-hd,drive=appliance,scsi-id=255'));
+    assert.doesNotMatch(after(args, '-drive')[1] as string, /snapshot/);
+  });
+
+  test('the root of another appliance is a snapshot, our own is read-only', () => {
+    const appliance = { kernel: 'k', initrd: 'i', root: 'r', uuid: 'U', own: false };
+    assert.match(after(argumentsFor({ appliance }), '-drive')[0] as string, /snapshot=on/);
+    assert.match(after(argumentsFor({}), '-drive')[0] as string, /readonly=on/);
+  });
+
+  test('words for the kernel', () => {
+    const words = (changes: Partial<MachinePlan>): string[] =>
+      (after(argumentsFor(changes), '-append')[0] as string).split(' ');
+    const loud = words({
+      verbose: true,
+      settings: settings({ network: true, selinux: true, identifier: 'me', append: 'extra=1' }),
+    });
+    for (const word of [
+      'root=UUID=U-U',
+      'guestfs_verbose=1',
+      'guestfs_network=1',
+      'selinux=1',
+      'guestfs_identifier=me',
+      'extra=1',
+    ]) {
+      assert.ok(loud.includes(word), word);
+    }
+    assert.ok(words({}).includes('quiet'));
+    assert.ok(
+      !words({ settings: settings({ identifier: 'a b' }) }).some((word) => word.includes('identifier')),
+    );
+  });
+
+  test('the sandbox, no network, and what config() says', () => {
+    const args = argumentsFor({
+      settings: settings({
+        parameters: [
+          { name: '-foo', value: null },
+          { name: '-bar', value: 'x' },
+        ],
+      }),
+    });
+    assert.match(after(args, '-sandbox')[0] as string, /^on,/);
+    assert.ok(!args.includes('-netdev'));
+    assert.deepEqual(args.slice(-3), ['-foo', '-bar', 'x']);
+    assert.ok(!argumentsFor({ sandbox: false }).includes('-sandbox'));
+  });
+});
+
+describe('sources of drives', () => {
+  const remote = (path: string, protocol: string, server: string[], more = {}): MachineDrive => ({
+    path,
+    readonly: true,
+    remote: { protocol, server, ...more },
+  });
+
+  test('files are probed, and foreign backing files refused', { skip: needsTool('qemu-img') }, () => {
+    const [base, image] = [join(folder.path, 'base'), join(folder.path, 'image')];
+    run('qemu-img', 'create', '-q', '-f', 'raw', base, '1M');
+    run('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', base, '-F', 'raw', image);
+    const file = { driver: 'file', filename: base };
+    assert.deepEqual(driveSource({ path: base, readonly: true }, noSecret), { file, format: 'raw' });
+    assert.deepEqual(driveSource({ path: base, readonly: false }, noSecret), { file });
+    assert.deepEqual(driveSource({ path: base, readonly: false, format: 'raw' }, noSecret), {
+      file,
+      format: 'raw',
+    });
+    assert.throws(() => driveSource({ path: image, readonly: true }, noSecret), { code: 'EPERM' });
+    assert.equal(driveSource({ path: image, readonly: true, backing: 'folder' }, noSecret).format, 'qcow2');
+    assert.throws(() => driveSource({ path: image, readonly: true, snapshot: 's' }, noSecret), {
+      code: 'ENOTSUP',
+    });
+  });
+
+  test('disks of servers', () => {
+    const source = (drive: MachineDrive): Record<string, string> => driveSource(drive, noSecret).file;
+    assert.deepEqual(source(remote('/d.img', 'https', ['example.com:444'])), {
+      driver: 'https',
+      url: 'https://example.com:444/d.img',
+    });
+    assert.deepEqual(source(remote('', 'nbd', ['unix:/s'])), {
+      driver: 'nbd',
+      'server.type': 'unix',
+      'server.path': '/s',
+    });
+    assert.deepEqual(source(remote('/x', 'nbd', ['[::1]:1'])), {
+      driver: 'nbd',
+      'server.type': 'inet',
+      'server.host': '::1',
+      'server.port': '1',
+      export: 'x',
+    });
+    assert.equal(source(remote('/d', 'ssh', ['h'], { username: 'u' }))['user'], 'u');
+    for (const drive of [
+      remote('d', 'nbd', []),
+      remote('d', 'http', ['a', 'b']),
+      remote('d', 'nbd', ['a:b']),
+    ]) {
+      assert.throws(() => source(drive), { code: 'EINVAL' });
+    }
+    assert.throws(() => source(remote('d', 'sheepdog', ['a'])), { code: 'ENOTSUP' });
+  });
+
+  test('a secret is in no argument', () => {
+    let kept = '';
+    const keep = (secret: string): string => {
+      kept = secret;
+      return 'secret0';
+    };
+    const { file } = driveSource(
+      remote('pool/disk', 'rbd', ['a', 'b:1'], { username: 'u', secret: 'hidden' }),
+      keep,
+    );
+    assert.equal(kept, 'hidden');
+    assert.equal(file['key-secret'], 'secret0');
+    assert.doesNotMatch(JSON.stringify(file), /hidden/);
+    const place = new PrivateFolder([folder.path]);
+    const path = place.keepSecrets(new Map([['secret0', 'hidden']])).get('secret0') as string;
+    assert.equal(readFileSync(path, 'utf8'), 'hidden');
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.equal(statSync(place.path).mode & 0o777, 0o700);
+    place.remove();
+    assert.ok(!existsSync(place.path));
+  });
+});
+
+test('a listener takes one connection, on a socket for the user alone', async () => {
+  const path = join(folder.path, 'socket');
+  const listener = await Listener.at(path);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  const client = createConnection(path);
+  const socket = await listener.connection();
+  client.destroy();
+  socket.destroy();
+});
+
+describe(
+  'a machine that does not come up',
+  { skip: process.platform === 'win32' ? 'needs sh' : canRun },
+  () => {
+    const events: LaunchEvents = {
+      appliance: () => {},
+      warning: () => {},
+      library: () => {},
+      progress: () => {},
+      started: () => {},
+      cancelled: () => false,
+    };
+    /** A hypervisor that knows its version and then does what `script` says. */
+    const launchWith = (script: string): Promise<unknown> => {
+      const hv = join(folder.path, 'hv');
+      writeFileSync(
+        hv,
+        `#!/bin/sh\ncase "$*" in -version) echo version 0; exit;; *help*) exit;; esac\n${script}\n`,
+      );
+      chmodSync(hv, 0o755);
+      const appliance = join(folder.path, 'appliance');
+      mkdirSync(appliance);
+      const root = Buffer.alloc(4096);
+      root.writeUInt16LE(0xef53, 0x438);
+      writeFileSync(join(appliance, 'root'), root);
+      for (const name of ['kernel', 'initrd', 'README.fixed']) writeFileSync(join(appliance, name), '');
+      const backendSettings = ['force_tcg', 'launch_timeout=2'];
+      return launchMachine(
+        { settings: settings({ hv, path: appliance, backendSettings }), drives: [], verbose: false },
+        events,
+      );
+    };
+    const left = (): string[] => readdirSync(folder.path).filter((name) => name.startsWith('guestfs-'));
+
+    test('ends at once: the error says what it printed', async () => {
+      await assert.rejects(launchWith('echo cannot do this >&2; exit 3'), {
+        code: 'EIO',
+        message: /exit status 3.*cannot do this/,
+      });
+      assert.deepEqual(left(), []);
+    });
+
+    test('is killed', async () => {
+      await assert.rejects(launchWith('kill -9 $$'), { code: 'EIO', message: /signal SIGKILL/ });
+      assert.deepEqual(left(), []);
+    });
+
+    test('never speaks', async () => {
+      await assert.rejects(launchWith('exec sleep 60'), { code: 'ETIMEDOUT' });
+      assert.deepEqual(left(), []);
+    });
+
+    test('is no program', async () => {
+      const wanted = settings({ hv: join(folder.path, 'none') });
+      await assert.rejects(launchMachine({ settings: wanted, drives: [], verbose: false }, events), {
+        code: 'ENOENT',
+      });
+    });
+  },
+);
+
+describe('processes', { skip: process.platform === 'linux' ? false : 'needs Linux' }, () => {
+  const start = (script: string): MachineProcess =>
+    new MachineProcess('/bin/sh', ['-c', script], { environment: process.env, watch: [], output: () => {} });
+
+  test('stop ends one that listens, and in time one that does not', async () => {
+    const polite = start('exec sleep 60');
+    await polite.stop();
+    assert.equal((await polite.ended).signal, 'SIGTERM');
+    assert.equal(polite.alive, false);
+    polite.killNow();
+  });
+
+  test('the whole group is killed', async () => {
+    const pidFile = join(folder.path, 'pid');
+    const family = start(`sleep 60 & echo $! >${pidFile}; wait`);
+    while (!existsSync(pidFile) || readFileSync(pidFile, 'utf8') === '')
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    family.killNow();
+    await family.ended;
+    const child = Number(readFileSync(pidFile, 'utf8'));
+    while (isRunning(child)) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
+  test('a killed program takes its machine and its folder along', async () => {
+    const place = join(folder.path, 'place');
+    mkdirSync(place);
+    const module = new URL('./process.ts', import.meta.url).href;
+    const script = `
+      import { MachineProcess } from ${JSON.stringify(module)};
+      const machine = new MachineProcess('/bin/sleep', ['60'], { environment: process.env, watch: [${JSON.stringify(place)}], output() {} });
+      process.stdout.write(String(machine.pid) + '\\n');`;
+    const program = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const pid = await new Promise<number>((resolve) =>
+      program.stdout.once('data', (text) => resolve(Number(text))),
+    );
+    assert.ok(isRunning(pid));
+    program.kill('SIGKILL');
+    while (isRunning(pid) || existsSync(place)) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+});
+
+/** Runs, and is not only waiting for somebody to ask for its status. */
+function isRunning(pid: number): boolean {
+  return (
+    isAlive(pid) &&
+    !/^[ZX]/.test(spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout)
+  );
+}

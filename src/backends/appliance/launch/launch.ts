@@ -1,0 +1,248 @@
+/** Brings a machine up: out of a saved one where that can be, else by booting; with KVM where it works. */
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Socket } from 'node:net';
+import { GuestfsError } from '../../../errors/index.ts';
+import { MARK } from '../build/build.ts';
+import { cachedAppliance, daemonBundle, fixedAppliance } from '../build/locate.ts';
+import type { MachineFacts, MachinePlan } from './arguments.ts';
+import { announceDrives } from './control.ts';
+import { driveSource } from './drive-source.ts';
+import { Machine, type MachineEvents, type MachineLines } from './machine.ts';
+import { PrivateFolder } from './private-folder.ts';
+import { type Hypervisor, probeHypervisor } from './probe.ts';
+import { dropSavedMachine, restore, savedMachine, socketsIn, within } from './saved.ts';
+import { backendSetting, isSet, type MachineDrive, type MachineSettings } from './settings.ts';
+
+/** What a launch tells besides. */
+export interface LaunchEvents {
+  /** What the machine's console and qemu print. */
+  appliance(text: string): void;
+  warning(message: string): void;
+  library(message: string): void;
+  /** How far the launch has come. */
+  progress(position: number, total: number): void;
+  /** A machine was started, which may not come up. */
+  started(machine: Machine): void;
+  /** True when nobody wants the machine any more. */
+  cancelled(): boolean;
+}
+
+/** What is launched. */
+export interface LaunchRequest {
+  settings: MachineSettings;
+  drives: readonly MachineDrive[];
+  verbose: boolean;
+}
+
+/** A machine whose daemon can be spoken to. */
+export interface LaunchedMachine {
+  machine: Machine;
+  /** The line to the daemon; the launch word was taken from it. */
+  channel: Socket;
+  /** How it came up. */
+  how: 'booted' | 'restored';
+}
+
+const STEPS = 12;
+/** Milliseconds that a restored machine may take to see its disks. */
+const DRIVES_LIMIT = 20_000;
+/** Milliseconds that a machine may take to boot. */
+const BOOT_LIMIT = 600_000;
+/** The same on KVM, after which it is tried without. */
+const KVM_BOOT_LIMIT = 60_000;
+const UUID_OFFSET = 0x468;
+const MAGIC_OFFSET = 0x438;
+
+/**
+ * Launch a machine on drives. Backend settings: `force_tcg`, `force_kvm`, `saved_machine=0`, `launch_timeout=SECONDS`.
+ * Throws what finding, building and starting throw; no process and no file is left then.
+ */
+export async function launchMachine(request: LaunchRequest, events: LaunchEvents): Promise<LaunchedMachine> {
+  const { settings } = request;
+  events.progress(0, STEPS);
+  const hypervisor = await probeHypervisor(settings);
+  const appliance = await findAppliance(settings, events);
+  if (hypervisor.warning !== undefined) events.warning(hypervisor.warning);
+  events.library(
+    `qemu ${hypervisor.version} (${settings.hv}), ${hypervisor.acceleration}, appliance ${appliance}`,
+  );
+  events.progress(2, STEPS);
+  const attempt = (choice: Hypervisor): Promise<LaunchedMachine> =>
+    bringUp(request, appliance, choice, events);
+  if (hypervisor.acceleration === 'tcg' || isSet(settings, 'force_kvm')) return attempt(hypervisor);
+  try {
+    return await attempt(hypervisor);
+  } catch (error) {
+    if (!(error instanceof GuestfsError) || error.code !== 'ETIMEDOUT') throw error;
+    events.warning(`${error.message} on KVM: the machine runs without acceleration`);
+    return attempt({ ...hypervisor, acceleration: 'tcg' });
+  }
+}
+
+async function findAppliance({ path, cachedir }: MachineSettings, events: LaunchEvents): Promise<string> {
+  const fixed = fixedAppliance(path);
+  if (fixed !== undefined) return fixed;
+  const daemon = daemonBundle();
+  if (daemon === undefined) {
+    throw new GuestfsError(
+      'ENOENT',
+      `there is no appliance in ${path}, and the daemon to make one is not beside this program: set LIBGUESTFS_PATH to a fixed appliance`,
+      { path },
+    );
+  }
+  return cachedAppliance(cachedir, { daemon }, (message) => events.library(message));
+}
+
+async function bringUp(
+  request: LaunchRequest,
+  appliance: string,
+  hypervisor: Hypervisor,
+  events: LaunchEvents,
+): Promise<LaunchedMachine> {
+  const { settings, verbose } = request;
+  const secrets = new Map<string, string>();
+  const keepSecret = (secret: string): string => {
+    const id = `secret${secrets.size}`;
+    secrets.set(id, secret);
+    return id;
+  };
+  const facts: MachineFacts = {
+    settings,
+    acceleration: hypervisor.acceleration,
+    sandbox: hypervisor.sandbox,
+    appliance: describeAppliance(appliance),
+    drives: request.drives.map((drive) => ({ drive, source: driveSource(drive, keepSecret) })),
+    verbose,
+  };
+  const planIn = (folder: PrivateFolder): MachinePlan => ({
+    ...facts,
+    sockets: socketsIn(folder),
+    secrets: folder.keepSecrets(secrets),
+  });
+  checkWanted(events);
+  const restored = maySave(facts) ? await tryRestore(facts, planIn, hypervisor, events) : undefined;
+  checkWanted(events);
+  return restored ?? (await boot(planIn, bootLimit(settings, hypervisor), facts, events));
+}
+
+function bootLimit(settings: MachineSettings, { acceleration }: Hypervisor): number {
+  const stated = backendSetting(settings, 'launch_timeout');
+  if (stated === undefined) return acceleration === 'kvm' ? KVM_BOOT_LIMIT : BOOT_LIMIT;
+  if (!/^\d{1,6}$/.test(stated) || Number(stated) === 0) {
+    throw new GuestfsError('EINVAL', `launch_timeout=${stated}: expected seconds`);
+  }
+  return Number(stated) * 1000;
+}
+
+/** Whether a saved machine is the same as one that boots; whoever looks for what goes wrong wants to see it boot. */
+function maySave({ settings, appliance, verbose }: MachineFacts): boolean {
+  const plain =
+    (settings.append ?? '') === '' && settings.parameters.length === 0 && settings.identifier === '';
+  const wanted = backendSetting(settings, 'saved_machine') === undefined || isSet(settings, 'saved_machine');
+  return appliance.own && plain && wanted && !verbose;
+}
+
+async function tryRestore(
+  facts: MachineFacts,
+  planIn: (folder: PrivateFolder) => MachinePlan,
+  hypervisor: Hypervisor,
+  events: LaunchEvents,
+): Promise<LaunchedMachine | undefined> {
+  const { settings, drives } = facts;
+  const output = outputOf(events);
+  let saved: string;
+  try {
+    saved = await savedMachine(facts, hypervisor.version, bootLimit(settings, hypervisor), output);
+  } catch (error) {
+    events.library(`no machine can be saved: ${(error as Error).message}`);
+    return undefined;
+  }
+  events.progress(8, STEPS);
+  try {
+    const folder = new PrivateFolder(placesOf(settings));
+    const { machine, lines } = await restore(planIn, saved, folder, output);
+    try {
+      await within(DRIVES_LIMIT, machine.orEnd(announceDrives(lines.control, drives.length + 1)));
+    } catch (error) {
+      await machine.kill();
+      throw error;
+    }
+    events.progress(STEPS, STEPS);
+    return { machine, channel: lines.channel, how: 'restored' };
+  } catch (error) {
+    events.library(`the saved machine cannot be used: ${(error as Error).message}`);
+    dropSavedMachine(saved);
+    return undefined;
+  }
+}
+
+async function boot(
+  planIn: (folder: PrivateFolder) => MachinePlan,
+  limit: number,
+  { settings }: MachineFacts,
+  events: LaunchEvents,
+): Promise<LaunchedMachine> {
+  let spoke = false;
+  const machine = await Machine.start(planIn, new PrivateFolder(placesOf(settings)), {
+    ...outputOf(events),
+    output(chunk) {
+      if (!spoke) events.progress(6, STEPS);
+      spoke = true;
+      events.appliance(asText(chunk));
+    },
+  });
+  events.progress(3, STEPS);
+  try {
+    const up = async (): Promise<MachineLines> => {
+      const lines = await machine.lines();
+      await machine.launchWord(lines.channel);
+      return lines;
+    };
+    const { channel } = await within(limit, up());
+    events.progress(STEPS, STEPS);
+    return { machine, channel, how: 'booted' };
+  } catch (error) {
+    await machine.kill();
+    throw error;
+  }
+}
+
+function outputOf(events: LaunchEvents): MachineEvents {
+  return {
+    output: (chunk) => events.appliance(asText(chunk)),
+    started: (machine) => events.started(machine),
+  };
+}
+
+function checkWanted(events: LaunchEvents): void {
+  if (events.cancelled()) throw new GuestfsError('EINTR', 'the launch was given up');
+}
+
+const placesOf = ({ sockdir, tmpdir }: MachineSettings): string[] => [sockdir, tmpdir];
+
+const asText = (chunk: Uint8Array): string => Buffer.from(chunk).toString('latin1');
+
+/** What is in a folder with an appliance. Throws EINVAL for a root that is no ext filesystem. */
+function describeAppliance(folder: string): MachinePlan['appliance'] {
+  const root = join(folder, 'root');
+  const bytes = Buffer.alloc(UUID_OFFSET + 16);
+  const fd = openSync(root, 'r');
+  try {
+    readSync(fd, bytes, 0, bytes.length, 0);
+  } finally {
+    closeSync(fd);
+  }
+  if (bytes.readUInt16LE(MAGIC_OFFSET) !== 0xef53) {
+    throw new GuestfsError(
+      'EINVAL',
+      `${root}: the root of an appliance must be an ext2, ext3 or ext4 filesystem`,
+      { path: root },
+    );
+  }
+  const hex = bytes.toString('hex', UUID_OFFSET, UUID_OFFSET + 16);
+  const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const mark = join(folder, MARK);
+  const own = existsSync(mark) && readFileSync(mark, 'utf8').includes('guestfs appliance build');
+  return { kernel: join(folder, 'kernel'), initrd: join(folder, 'initrd'), root, uuid, own };
+}
