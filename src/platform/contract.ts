@@ -2,6 +2,7 @@ import type { BlockDevice } from '../block/device.ts';
 import type { FileTree } from '../vfs/tree.ts';
 import type { LvmCapability } from './lvm-capability.ts';
 import type { ToolsCapability } from './tools-capability.ts';
+import type { WatchCapability } from './watch-capability.ts';
 
 /** What a device name stands for. */
 export type DeviceKind = 'disk' | 'partition' | 'lv' | 'md' | 'dm';
@@ -125,6 +126,8 @@ export interface Platform {
   readonly lvm?: LvmCapability;
   /** Programs of a real Linux. */
   readonly tools?: ToolsCapability;
+  /** Watches for changes of files. */
+  readonly watches?: WatchCapability;
   /** Why a feature group is missing here, naming the program that is; undefined where it is not. */
   unavailable?(group: string): string | undefined;
   /** Filesystem types that can be mounted, as vfs_type spells them. */

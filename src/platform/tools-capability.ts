@@ -60,6 +60,8 @@ export interface ToolsCapability {
   withMounted<T>(mountable: string, use: (hostPath: string) => T): T;
   /** A new folder of the host that is gone after `use`. */
   withFolder<T>(use: (folder: string) => T): T;
+  /** `/dev/mapper/NAME` of the active devices of the mapper that are no logical volumes nor parts of one, sorted. */
+  mapperNames(): string[];
   /** The nodes of the guest may have changed: what is known of the devices is forgotten. */
   devicesChanged(): void;
 }

@@ -39,10 +39,20 @@ function info(context: ActionContext): DaemonInfo {
  * A group is there when its reading actions are, or, where none of its actions only reads, all of them: who asks
  * for `lvm2` in order to list volumes must hear yes of an engine that cannot create them.
  */
-function groupAvailable(context: ActionContext, actions: readonly string[]): boolean {
+function groupAvailable(context: ActionContext, group: string, actions: readonly string[]): boolean {
+  if (context.platform.name === 'linux') {
+    return (
+      context.platform.unavailable?.(group) === undefined && actions.every((name) => offered(context, name))
+    );
+  }
   const reading = actions.filter((name) => planned(name) === 'read');
   const needed = reading.length > 0 ? reading : actions;
   return needed.every((name) => info(context).implements(name));
+}
+
+/** Whether an action is there, or is none of a daemon's. */
+function offered(context: ActionContext, name: string): boolean {
+  return actionEntry(name)?.where !== 'daemon' || info(context).implements(name);
 }
 
 /** Machine name as uname(1) spells it. */
@@ -57,7 +67,7 @@ export const featuresActions = {
 
   internal_feature_available(context, group) {
     const actions = actionsByGroup().get(group);
-    if (actions !== undefined) return groupAvailable(context, actions) ? AVAILABLE : NOT_AVAILABLE;
+    if (actions !== undefined) return groupAvailable(context, group, actions) ? AVAILABLE : NOT_AVAILABLE;
     return RETIRED_GROUPS.includes(group) ? AVAILABLE : UNKNOWN_GROUP;
   },
 

@@ -57,7 +57,6 @@ export class LinuxDeviceTable implements DeviceTable {
   /** Devices of the mapper that are no logical volumes, nor parts of one: opened encrypted ones. */
   mapperNames(): string[] {
     return this.#mapped()
-      .filter(({ name }) => name !== '/dev/mapper/control')
       .map(({ name }) => name)
       .toSorted();
   }

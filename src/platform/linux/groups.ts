@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { ToolsCapability } from '../tools-capability.ts';
 
 /**
@@ -10,7 +11,6 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   extlinux: ['extlinux'],
   f2fs: ['resize.f2fs'],
   grub: ['grub-install'],
-  inotify: ['inotifywait'],
   ldm: ['ldmtool'],
   linuxmodules: ['modprobe'],
   luks: ['cryptsetup'],
@@ -19,7 +19,6 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   ntfs3g: ['ntfs-3g.probe', 'ntfsfix', 'ntfsclone', 'ntfssecaudit'],
   ntfsprogs: ['ntfsresize'],
   rsync: ['rsync'],
-  selinux: [],
   selinuxrelabel: ['setfiles'],
   squashfs: ['mksquashfs'],
   syslinux: ['syslinux'],
@@ -27,7 +26,13 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Why a feature group is missing, in words; undefined where nothing is known to be. */
-export function groupProblem(group: string, tools: Pick<ToolsCapability, 'has'>): string | undefined {
+export function groupProblem(
+  group: string,
+  tools: Pick<ToolsCapability, 'has'>,
+  watches: boolean,
+): string | undefined {
+  if (group === 'inotify' && !watches) return 'koffi is not installed';
+  if (group === 'selinux' && !existsSync('/sys/fs/selinux/enforce')) return 'the kernel has no SELinux';
   const missing = (NEEDED[group] ?? []).filter((program) => !tools.has(program));
   if (missing.length === 0) return undefined;
   return `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed`;

@@ -2,10 +2,10 @@ import { GuestfsError } from '../../errors/index.ts';
 import type { FileTree } from '../../vfs/tree.ts';
 import type { TreeWriter } from '../../vfs/tree-writer.ts';
 import type { Platform } from '../contract.ts';
-import { EngineIdentification } from '../engine/identification.ts';
 import type { MountBelow, PrivateTree, TreeOpener } from '../inspect-capability.ts';
 import { LinuxDeviceTable } from './device-table.ts';
 import { groupProblem } from './groups.ts';
+import { LinuxIdentification } from './identification.ts';
 import { kernelCalls } from './calls.ts';
 import type { KernelCalls } from './kernel-calls.ts';
 import { KernelTree } from './kernel-tree.ts';
@@ -14,6 +14,7 @@ import { LinuxMounts } from './mounts.ts';
 import { openPrivateTree, orUnsupported } from './private-tree.ts';
 import { machineDisks, sysText } from './sysfs.ts';
 import { LinuxTools } from './tools.ts';
+import { linuxWatches, type LinuxWatches } from './watches.ts';
 
 /** What the Linux platform is started with. */
 export interface LinuxConfig {
@@ -34,9 +35,10 @@ export interface LinuxConfig {
 export class LinuxPlatform implements Platform, TreeOpener {
   readonly name = 'linux';
   readonly devices: LinuxDeviceTable;
-  readonly identify: EngineIdentification;
+  readonly identify: LinuxIdentification;
   readonly mounts: LinuxMounts;
   readonly tools: LinuxTools;
+  readonly watches: LinuxWatches | undefined;
   readonly #calls: KernelCalls;
   readonly #tree: KernelTree & { writer: TreeWriter };
   readonly #writer: KernelTreeWriter;
@@ -55,8 +57,14 @@ export class LinuxPlatform implements Platform, TreeOpener {
       findTag: (tag, value) => this.identify.findByTag(tag, value),
       changed: () => this.identify.forget(),
     });
-    this.identify = new EngineIdentification(this.devices);
-    this.mounts = new LinuxMounts({ tree, devices: this.devices, live, release });
+    this.identify = new LinuxIdentification(this.devices);
+    this.mounts = new LinuxMounts({
+      tree,
+      devices: this.devices,
+      live,
+      typeOf: (device) => this.identify.type(device),
+      release,
+    });
     this.#writer = new KernelTreeWriter(tree, this.mounts);
     this.#tree = Object.assign(tree, { writer: this.#writer });
     this.tools = new LinuxTools({
@@ -67,6 +75,7 @@ export class LinuxPlatform implements Platform, TreeOpener {
       network: config.network ?? false,
       release,
     });
+    this.watches = linuxWatches((path) => this.tools.hostPath(path));
   }
 
   get files(): FileTree {
@@ -77,7 +86,7 @@ export class LinuxPlatform implements Platform, TreeOpener {
   }
 
   unavailable(group: string): string | undefined {
-    return groupProblem(group, this.tools);
+    return groupProblem(group, this.tools, this.watches !== undefined);
   }
 
   filesystemTypes(): readonly string[] {
@@ -120,8 +129,9 @@ export class LinuxPlatform implements Platform, TreeOpener {
   }
 
   close(): void {
+    this.watches?.stop();
     try {
-      this.mounts.unmountAll();
+      this.mounts.close();
     } finally {
       this.release();
     }

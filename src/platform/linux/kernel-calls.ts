@@ -46,10 +46,8 @@ export class CallError extends Error {
   }
 }
 
-type Native = (...args: unknown[]) => unknown;
-
 interface Koffi {
-  load(library: string | null): { func(declaration: string): Native };
+  load(library: string | null): { func(declaration: string): (...args: unknown[]) => unknown };
   errno(): number;
 }
 
@@ -72,25 +70,47 @@ const XATTR_SIZE_MAX = 65536;
 const STATVFS_WORDS = 11;
 const STATVFS_BYTES = 256;
 
-/** The calls through koffi; undefined where it is not there or the machine is not a 64-bit one. */
-export function nativeKernelCalls(): KernelCalls | undefined {
+/** Functions of the C library. */
+export interface Libc {
+  /** A function by its declaration in C. */
+  function(declaration: string): (...args: unknown[]) => number;
+  /** The errno of the last call that failed. */
+  errno(): number;
+}
+
+/** The C library through koffi; undefined where that is not there or the machine is not a 64-bit one. */
+export function loadLibc(): Libc | undefined {
   const wide = process.arch === 'x64' || process.arch === 'arm64' || process.arch === 'riscv64';
   if (process.platform !== 'linux' || !wide) return undefined;
   try {
+    // A CommonJS bundle has no import.meta.url: start at the program then.
     const require = createRequire(import.meta.url ?? process.argv[1] ?? `${process.cwd()}/`);
-    return new NativeKernelCalls(require('koffi') as Koffi);
+    const koffi = require('koffi') as Koffi;
+    const library = koffi.load(null);
+    return {
+      function(declaration) {
+        const native = library.func(declaration);
+        return (...args) => Number(native(...args));
+      },
+      errno: () => koffi.errno(),
+    };
   } catch {
     return undefined;
   }
 }
 
-class NativeKernelCalls implements KernelCalls {
-  readonly #koffi: Koffi;
-  readonly #functions: Record<string, Native>;
+/** The calls through koffi; undefined as {@link loadLibc}. */
+export function nativeKernelCalls(): KernelCalls | undefined {
+  const libc = loadLibc();
+  return libc === undefined ? undefined : new NativeKernelCalls(libc);
+}
 
-  constructor(koffi: Koffi) {
-    this.#koffi = koffi;
-    const library = koffi.load(null);
+class NativeKernelCalls implements KernelCalls {
+  readonly #libc: Libc;
+  readonly #functions: Record<string, (...args: unknown[]) => number>;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
     const declarations = {
       llistxattr: 'int64_t llistxattr(void *path, void *list, size_t size)',
       lgetxattr: 'int64_t lgetxattr(void *path, void *name, void *value, size_t size)',
@@ -106,13 +126,13 @@ class NativeKernelCalls implements KernelCalls {
       syncfs: 'int syncfs(int fd)',
     };
     this.#functions = Object.fromEntries(
-      Object.entries(declarations).map(([name, declaration]) => [name, library.func(declaration)]),
+      Object.entries(declarations).map(([name, declaration]) => [name, libc.function(declaration)]),
     );
   }
 
   #call(name: string, ...args: unknown[]): number {
-    const answer = Number((this.#functions[name] as Native)(...args));
-    if (answer < 0) throw new CallError(errorName(this.#koffi.errno()), `${name} failed`);
+    const answer = this.#functions[name]?.(...args) ?? -1;
+    if (answer < 0) throw new CallError(errorName(this.#libc.errno()), `${name} failed`);
     return answer;
   }
 
@@ -229,7 +249,7 @@ class NativeKernelCalls implements KernelCalls {
         this.#call('ioctl', fd, request, bytes);
       } catch (error) {
         // ENOTTY has no name here: the filesystem does not know the question.
-        if (this.#koffi.errno() === 25) throw new CallError('ENOTSUP', 'ioctl is not known');
+        if (this.#libc.errno() === 25) throw new CallError('ENOTSUP', 'ioctl is not known');
         throw error;
       }
     });
@@ -241,7 +261,7 @@ class NativeKernelCalls implements KernelCalls {
     try {
       use(fd);
     } finally {
-      (this.#functions['close'] as Native)(fd);
+      this.#functions['close']?.(fd);
     }
   }
 }

@@ -73,6 +73,7 @@ export function codeOfMessage(message: string): ErrorCode {
 
 const PHRASES: readonly (readonly [string, ErrorCode])[] = [
   ['no space left on device', 'ENOSPC'],
+  ['no key available', 'EPERM'],
   ['read-only file system', 'EROFS'],
   ['write-protected', 'EROFS'],
   ['device or resource busy', 'EBUSY'],

@@ -8,7 +8,7 @@ import { fromNode, guestMessage } from './kernel-error.ts';
 import { join, type KernelTree } from './kernel-tree.ts';
 import type { WritableMounts } from './kernel-tree-writer.ts';
 import { kernelMounts, type KernelMount } from './mount-table.ts';
-import { runTool, type RunOptions } from './run-tool.ts';
+import { findProgram, runTool, type RunOptions } from './run-tool.ts';
 
 /** What the mounts need of the platform. */
 export interface MountOptions {
@@ -16,6 +16,8 @@ export interface MountOptions {
   readonly devices: LinuxDeviceTable;
   /** The machine is the guest: its own mounts are shown, and what others mounted is left alone. */
   readonly live: boolean;
+  /** The type of what is on a device. */
+  typeOf(device: string): string | undefined;
   /** Called before a mount comes or goes: what is open must be closed. */
   release(): void;
 }
@@ -68,6 +70,7 @@ export class LinuxMounts implements MountControl, WritableMounts {
     const words = [...(readonly ? ['ro'] : []), ...options];
     if (subvolume !== undefined) words.push(`subvol=${subvolume.volume}`);
     const { name } = this.#options.devices.find(device);
+    this.introduce(device);
     this.#attach(
       ['-o', words.join(','), ...(type === undefined ? [] : ['-t', type]), '--', node],
       mountpoint,
@@ -88,16 +91,30 @@ export class LinuxMounts implements MountControl, WritableMounts {
 
   /** All of them, also where one fails. Throws what failed first. */
   unmountAll(): void {
+    this.#unmountEach({});
+  }
+
+  #unmountEach(how: UnmountOptions): void {
     const failures: unknown[] = [];
     for (const mount of this.#mounts().toReversed()) {
       if (this.#options.live && !this.#given.has(mount.id)) continue;
       try {
-        this.#detach(mount, {});
+        this.#detach(mount, how);
       } catch (error) {
         failures.push(error);
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** Unmount everything; what a program of the guest still holds goes when that ends. */
+  close(): void {
+    try {
+      this.unmountAll();
+    } catch (error) {
+      if (!(error instanceof GuestfsError) || error.code !== 'EBUSY') throw error;
+      this.#unmountEach({ lazy: true });
+    }
   }
 
   remount(mountpoint: string, readonly: boolean): void {
@@ -153,6 +170,16 @@ export class LinuxMounts implements MountControl, WritableMounts {
 
   hostMountpoints(): string[] {
     return this.#mounts().map(({ mountpoint }) => mountpoint);
+  }
+
+  /** Tell the kernel of all devices of btrfs before one is mounted: without udev nobody else does. */
+  introduce(device: string): void {
+    const { devices, typeOf } = this.#options;
+    if (typeOf(device) !== 'btrfs' || findProgram('btrfs') === undefined) return;
+    const candidates = [...devices.disks(), ...devices.partitions(), ...devices.logicalVolumes()];
+    const members = candidates.filter(({ name, extended }) => extended !== true && typeOf(name) === 'btrfs');
+    if (members.length < 2) return;
+    this.#run('btrfs', ['device', 'scan', '--', ...members.map(({ name }) => devices.node(name))], {});
   }
 
   /** Where a device or subvolume is mounted on the host, the last time it was; undefined where it is not. */

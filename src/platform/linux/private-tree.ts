@@ -104,6 +104,7 @@ function kernelTree(
   const mounted: string[] = [];
   const attach = (name: string, target: string): string => {
     const { type, args } = howToMount(options, name);
+    if (type === 'btrfs') options.mounts.introduce(/\/dev\/[^/]+(?=\/|$)/.exec(name)?.[0] ?? name);
     options.release();
     runTool('mount', [...args, target], { about: { device: name } });
     mounted.push(target);

@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { decodeText } from '../../bytes/text.ts';
 import { GuestfsError, UnsupportedError, type ErrorDetails } from '../../errors/index.ts';
 import type { ToolOptions, ToolResult, ToolStream } from '../tools-capability.ts';
@@ -20,7 +20,14 @@ import { isPlainText } from './host-bytes.ts';
 import { codeOfMessage } from './kernel-error.ts';
 
 /** Where programs are looked for beside the folders of PATH: a daemon's PATH often lacks those of the administrator. */
-const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+export const PROGRAM_FOLDERS = [
+  '/usr/local/sbin',
+  '/usr/local/bin',
+  '/usr/sbin',
+  '/usr/bin',
+  '/sbin',
+  '/bin',
+];
 /** Bytes of output that are taken where nothing else is said. */
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
 /** Characters of what a program wrote to stderr that a message quotes: its end says why it failed. */
@@ -33,7 +40,7 @@ const never = new Int32Array(new SharedArrayBuffer(4));
 
 function searchPath(): string[] {
   const given = (process.env['PATH'] ?? '').split(':').filter((folder) => folder.startsWith('/'));
-  return [...new Set([...given, ...FOLDERS])];
+  return [...new Set([...given, ...PROGRAM_FOLDERS])];
 }
 
 /** The file of a program, or undefined where there is none. */
@@ -75,7 +82,7 @@ export function runTool(program: string, args: readonly string[], options: RunOp
   const [file, argv] = commandLine(program, args, options);
   const limit = options.limit ?? OUTPUT_LIMIT;
   const run = spawnSync(file, argv, {
-    argv0: file,
+    argv0: basename(file),
     env: environment(options),
     maxBuffer: limit,
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -132,7 +139,7 @@ export function streamTool(
     };
     try {
       const child = spawn(file, argv, {
-        argv0: file,
+        argv0: basename(file),
         env: environment(options),
         stdio: reading ? ['ignore', theirs, messages] : [theirs, 'ignore', messages],
       });
@@ -235,6 +242,11 @@ function commandLine(program: string, args: readonly string[], { root }: RunOpti
 }
 
 function environment(options: RunOptions): Record<string, string | undefined> {
+  // What the daemon was started with is no business of the guest's.
+  if (options.root !== undefined) {
+    const own = { PATH: PROGRAM_FOLDERS.join(':'), HOME: '/root', TERM: process.env['TERM'] ?? 'linux' };
+    return { ...own, LC_ALL: 'C', ...options.environment };
+  }
   return { ...process.env, PATH: searchPath().join(':'), LC_ALL: 'C', ...options.environment };
 }
 
@@ -250,8 +262,28 @@ function check(
   // Some programs say on their output why they fail.
   const said = stderr === '' ? stdout.trim() : stderr;
   const text = said.length > QUOTED ? `... ${said.slice(-QUOTED)}` : said;
+  const notRun = options.root === undefined ? null : /^chroot: failed to run command .*: (.*)$/m.exec(stderr);
+  if (notRun !== null) throw notRunnable(program, notRun[1] as string, details(options));
   const how = status === null ? `was ended by signal ${signal}` : `ended with status ${status}`;
-  const details: ErrorDetails = { ...options.about };
   const code = options.foreign ? 'EIO' : codeOfMessage(text);
-  throw new GuestfsError(code, text === '' ? `${program} ${how}` : `${program} ${how}: ${text}`, details);
+  throw new GuestfsError(
+    code,
+    text === '' ? `${program} ${how}` : `${program} ${how}: ${text}`,
+    details(options),
+  );
+}
+
+function details({ about }: RunOptions): ErrorDetails {
+  return { ...about };
+}
+
+/** Why a program of the guest did not even start. */
+function notRunnable(program: string, why: string, about: ErrorDetails): GuestfsError {
+  if (/Exec format error/.test(why)) {
+    return new UnsupportedError(
+      `${program}: the guest's program is for another machine than ${process.arch}, where it was to run`,
+      about,
+    );
+  }
+  return new GuestfsError(codeOfMessage(why), `${program}: ${why}`, about);
 }

@@ -5,6 +5,7 @@ import { decodeText } from '../../bytes/text.ts';
 import { checkPath, fail } from '../../vfs/path-checks.ts';
 import type { ToolOptions, ToolResult, ToolsCapability, ToolStream } from '../tools-capability.ts';
 import type { LinuxDeviceTable } from './device-table.ts';
+import { wantRunnable } from './guest-program.ts';
 import { inGuestRoot } from './guest-root.ts';
 import { guestMessage } from './kernel-error.ts';
 import { join, type KernelTree } from './kernel-tree.ts';
@@ -36,7 +37,7 @@ export class LinuxTools implements ToolsCapability {
   }
 
   run(program: string, args: readonly string[], options: ToolOptions = {}): ToolResult {
-    return this.#around(options, (run) => runTool(program, args, run));
+    return this.#around(program, options, (run) => runTool(program, args, run));
   }
 
   text(program: string, args: readonly string[], options?: ToolOptions): string {
@@ -49,7 +50,7 @@ export class LinuxTools implements ToolsCapability {
     stream: ToolStream,
     options: Omit<ToolOptions, 'input' | 'limit'> = {},
   ): void {
-    this.#around(options, (run) => streamTool(program, args, stream, run));
+    this.#around(program, options, (run) => streamTool(program, args, stream, run));
   }
 
   deviceNode(name: string): string {
@@ -84,6 +85,7 @@ export class LinuxTools implements ToolsCapability {
     return this.withFolder((folder) => {
       const mountpoint = joinHost(folder, 'mount');
       mkdirSync(mountpoint);
+      mounts.introduce(device);
       this.run('mount', [...options, '--', this.deviceNode(device), mountpoint], { about: { device } });
       try {
         return use(mountpoint);
@@ -102,16 +104,21 @@ export class LinuxTools implements ToolsCapability {
     }
   }
 
+  mapperNames(): string[] {
+    return this.#options.devices.mapperNames();
+  }
+
   devicesChanged(): void {
     this.#options.release();
   }
 
-  #around<T>(options: ToolOptions, run: (options: RunOptions) => T): T {
+  #around<T>(program: string, options: ToolOptions, run: (options: RunOptions) => T): T {
     const { release, tree, network, live } = this.#options;
     release();
     try {
       const { inGuest = false, ...rest } = options;
       if (!inGuest) return run(rest);
+      wantRunnable(tree, program);
       if (live) return run({ ...rest, foreign: true });
       return inGuestRoot(tree, network, (root) => run({ ...rest, root, foreign: true }));
     } catch (error) {
