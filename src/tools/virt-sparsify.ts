@@ -1,4 +1,4 @@
-import { lstatSync, mkdtempSync, realpathSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nativeCalls } from '../block/file-native.ts';
@@ -186,23 +186,35 @@ function makeOverlay(
   const tmp = valueOf(context, 'tmp');
   if (tmp?.startsWith('prebuilt:')) return { overlay: tmp.slice('prebuilt:'.length), remove() {} };
   const parent = tmp ?? tmpdir();
-  if (lstatSync(parent, { throwIfNoEntry: false })?.isBlockDevice()) {
+  const kind = statSync(parent, { throwIfNoEntry: false });
+  if (kind?.isBlockDevice()) {
     throw new ToolError(
       `--tmp ${parent}: a block device cannot hold the temporary overlay here; name a folder`,
     );
   }
+  if (kind?.isDirectory() !== true) throw new ToolError(`${parent} is no folder for the temporary overlay`);
   checkSpace(context, parent, size);
-  const folder = mkdtempSync(join(parent, 'virt-sparsify-'));
+  const folder = makeFolder(parent);
   const overlay = join(folder, 'overlay.qcow2');
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     tell(`Make an overlay in ${parent}, so that ${source} stays as it is`);
     createOverlay(overlay, source, { baseFormat: sourceFormat });
+    return { overlay, remove };
   } catch (error) {
     remove();
     throw error;
   }
-  return { overlay, remove };
+}
+
+function makeFolder(parent: string): string {
+  try {
+    return mkdtempSync(join(parent, 'virt-sparsify-'));
+  } catch (error) {
+    throw new ToolError(
+      `cannot make a folder in ${parent} for the temporary overlay: ${(error as Error).message}`,
+    );
+  }
 }
 
 /** Tables for the whole disk and room for blocks that are not zeroed as wholes. */
