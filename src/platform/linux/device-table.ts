@@ -22,6 +22,8 @@ export interface DeviceTableOptions {
   findTag: TagLookup;
   /** What the devices hold must be looked at again. */
   changed(): void;
+  /** Called before arrays and volumes are looked for the first time. */
+  assemble(): void;
 }
 
 const BY_TAG = /^\/dev\/disk\/by-(uuid|label|partuuid|partlabel)\/(.+)$/;
@@ -33,6 +35,7 @@ const VPD_HEADER = 4;
 export class LinuxDeviceTable implements DeviceTable {
   readonly #options: DeviceTableOptions;
   readonly #open = new Map<string, BlockDevice>();
+  #assembled = false;
 
   constructor(options: DeviceTableOptions) {
     this.#options = options;
@@ -54,11 +57,11 @@ export class LinuxDeviceTable implements DeviceTable {
     return this.#arrays().map(plain);
   }
 
-  /** Devices of the mapper that are no logical volumes, nor parts of one: opened encrypted ones. */
-  mapperNames(): string[] {
+  /** Devices of the mapper that are no logical volumes, nor parts of one: opened encrypted ones. Sorted. */
+  mappedDevices(): GuestDevice[] {
     return this.#mapped()
-      .map(({ name }) => name)
-      .toSorted();
+      .map(plain)
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   find(name: string): GuestDevice {
@@ -184,15 +187,23 @@ export class LinuxDeviceTable implements DeviceTable {
       .map((kernel, index) => ({ kernel, name: driveDeviceName(index), kind: 'disk' }));
   }
 
+  #assemble(): void {
+    if (this.#assembled) return;
+    this.#assembled = true;
+    this.#options.assemble();
+  }
+
   #partitions(): KernelDevice[] {
     return [...this.#disks(), ...this.#arrays()].flatMap((disk) => partitionsOf(disk));
   }
 
   #arrays(): KernelDevice[] {
+    this.#assemble();
     return mdArrays().map((kernel) => device(kernel, `/dev/${kernel}`, 'md'));
   }
 
   #volumes(): KernelDevice[] {
+    this.#assemble();
     return mapperDevices()
       .flatMap(({ kernel, volume }) => (volume === undefined ? [] : [device(kernel, volume, 'lv')]))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));

@@ -4,14 +4,17 @@ import type { TreeWriter } from '../../vfs/tree-writer.ts';
 import type { Platform } from '../contract.ts';
 import type { MountBelow, PrivateTree, TreeOpener } from '../inspect-capability.ts';
 import { LinuxDeviceTable } from './device-table.ts';
+import { assemble } from './assemble.ts';
 import { groupProblem } from './groups.ts';
 import { LinuxIdentification } from './identification.ts';
 import { kernelCalls } from './calls.ts';
 import type { KernelCalls } from './kernel-calls.ts';
 import { KernelTree } from './kernel-tree.ts';
 import { KernelTreeWriter } from './kernel-tree-writer.ts';
+import { LinuxLvm } from './lvm.ts';
 import { LinuxMounts } from './mounts.ts';
 import { openPrivateTree, orUnsupported } from './private-tree.ts';
+import { findProgram } from './run-tool.ts';
 import { machineDisks, sysText } from './sysfs.ts';
 import { LinuxTools } from './tools.ts';
 import { linuxWatches, type LinuxWatches } from './watches.ts';
@@ -38,6 +41,7 @@ export class LinuxPlatform implements Platform, TreeOpener {
   readonly identify: LinuxIdentification;
   readonly mounts: LinuxMounts;
   readonly tools: LinuxTools;
+  readonly lvm: LinuxLvm | undefined;
   readonly watches: LinuxWatches | undefined;
   readonly #calls: KernelCalls;
   readonly #tree: KernelTree & { writer: TreeWriter };
@@ -56,6 +60,11 @@ export class LinuxPlatform implements Platform, TreeOpener {
       disks: () => config.disks ?? machineDisks(live),
       findTag: (tag, value) => this.identify.findByTag(tag, value),
       changed: () => this.identify.forget(),
+      assemble: () => {
+        if (live) return;
+        const { devices, identify, lvm } = this;
+        assemble({ devices, identify, lvm, release, warn: config.warn });
+      },
     });
     this.identify = new LinuxIdentification(this.devices);
     this.mounts = new LinuxMounts({
@@ -75,6 +84,8 @@ export class LinuxPlatform implements Platform, TreeOpener {
       network: config.network ?? false,
       release,
     });
+    this.lvm =
+      findProgram('lvm') === undefined ? undefined : new LinuxLvm(this, (name) => this.#isMounted(name));
     this.watches = linuxWatches((path) => this.tools.hostPath(path));
   }
 
@@ -110,6 +121,10 @@ export class LinuxPlatform implements Platform, TreeOpener {
     } catch (error) {
       throw orUnsupported(error, mountable, this.identify.type(mountable));
     }
+  }
+
+  #isMounted(device: string): boolean {
+    return this.mounts.list().some(({ mountable }) => mountable === device);
   }
 
   sync(): void {

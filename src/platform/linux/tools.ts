@@ -105,7 +105,7 @@ export class LinuxTools implements ToolsCapability {
   }
 
   mapperNames(): string[] {
-    return this.#options.devices.mapperNames();
+    return this.#options.devices.mappedDevices().map(({ name }) => name);
   }
 
   devicesChanged(): void {
