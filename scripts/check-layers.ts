@@ -26,6 +26,7 @@ const LAYERS = [
   'inspect',
   'daemon',
   'rpc',
+  'guestfsd',
   'backends',
   'handle',
   'tools',

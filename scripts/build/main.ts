@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildDaemon } from './daemon.ts';
 import { buildTools } from './tools.ts';
 import { buildWorker } from './worker.ts';
 
@@ -17,3 +18,4 @@ const compiled = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconf
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 await buildWorker(root);
 await buildTools(root);
+await buildDaemon(root);

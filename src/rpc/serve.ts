@@ -35,6 +35,10 @@ const LOOK_EVERY = 50;
 export interface ServerOptions {
   /** A line for whoever debugs: a warning of an action, a message that was no call. */
   log(message: string): void;
+  /** Called after every call. */
+  answered?(): void;
+  /** A line for every call and what became of it, without values: they may be secret. */
+  trace?(message: string): void;
 }
 
 /** What follows a header. */
@@ -92,6 +96,7 @@ export class DaemonServer {
         const request = this.#nextRequest();
         if (request === undefined) break;
         this.#answer(daemon, request);
+        this.#options.answered?.();
       }
     } catch (error) {
       if (!(error instanceof ChannelClosed)) throw error;
@@ -141,6 +146,7 @@ export class DaemonServer {
       this.#sendError(header, new GuestfsError('ENOSYS', `unknown procedure number ${header.procedure}`));
       return;
     }
+    this.#options.trace?.(entry.name);
     const running: Running = { header, entry };
     if (takesFile(entry))
       running.input = new FileInStream(this.#channel, this.#chunkMax, header.progressHint);
@@ -198,7 +204,8 @@ export class DaemonServer {
     return output;
   }
 
-  #failed({ header, input, output }: Running, error: GuestfsError): void {
+  #failed({ header, entry, input, output }: Running, error: GuestfsError): void {
+    this.#options.trace?.(`${entry.name}: ${error.code}: ${error.message}`);
     if (output?.begun) {
       this.#options.log(error.message);
       output.abort();
