@@ -1,4 +1,5 @@
 import type { BlockDevice } from '../../../block/device.ts';
+import { CorruptError } from '../../../errors/index.ts';
 import type { StoredBlock } from '../writer/contract.ts';
 
 /** Blocks that were read and are kept, whatever their size. */
@@ -17,7 +18,7 @@ export class StagedBlocks {
     this.blockSize = blockSize;
   }
 
-  /** The block as it is now; the caller has checked the number. Do not change it in place. */
+  /** The block as it is now. Do not change it in place. Throws CorruptError where the device has no such block. */
   read(number: number): StoredBlock {
     const known = this.changed.get(number) ?? this.#cache.get(number);
     if (known !== undefined) return known;
@@ -88,6 +89,13 @@ export class StagedBlocks {
   }
 
   #blank(number: number): StoredBlock {
+    const blocks = Math.floor(this.device.size / this.blockSize);
+    if (!(number >= 0 && number < blocks)) {
+      throw new CorruptError(
+        'ext4 block number',
+        `something leads to block ${number}, expected one of the ${blocks} of the device`,
+      );
+    }
     const bytes = new Uint8Array(this.blockSize);
     return { number, bytes, view: new DataView(bytes.buffer) };
   }

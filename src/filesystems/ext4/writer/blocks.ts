@@ -3,6 +3,7 @@ import type { BlockFile, SpaceAllocator, StoredBlock } from './contract.ts';
 import type { MappedRun, RunTaker } from './map/contract.ts';
 import type { FileMaps } from './map/index.ts';
 import type { BlockStore } from './store.ts';
+import type { SystemZones } from './zones.ts';
 
 /** Blocks that one operation may touch before a long removal goes on in another one. */
 export const STEP_BUDGET = 48;
@@ -13,9 +14,11 @@ export class FileBlocks implements BlockFile {
   readonly #maps: FileMaps;
   readonly #space: SpaceAllocator;
   readonly #ratio: number;
+  readonly #zones: SystemZones;
   readonly #run: MappedRun = { block: 0, length: 0, kind: 'hole' };
 
-  constructor(store: BlockStore, maps: FileMaps, space: SpaceAllocator) {
+  constructor(store: BlockStore, maps: FileMaps, space: SpaceAllocator, zones: SystemZones) {
+    this.#zones = zones;
     this.#store = store;
     this.#maps = maps;
     this.#space = space;
@@ -23,13 +26,15 @@ export class FileBlocks implements BlockFile {
   }
 
   map(inode: number, logical: number): number {
-    this.#maps.of(inode).lookup(inode, logical, this.#run);
+    this.lookup(inode, logical, this.#run);
     return this.#run.kind === 'data' ? this.#run.block : 0;
   }
 
-  /** What a file block is part of, into `run`. */
+  /** What a file block is part of, into `run`. Throws CorruptError where that is the filesystem's own. */
   lookup(inode: number, logical: number, run: MappedRun): void {
     this.#maps.of(inode).lookup(inode, logical, run);
+    if (run.kind === 'hole') return;
+    this.#zones.check(run.block, run.length, 'ext4_inode', () => `inode ${inode} has`);
   }
 
   /**
@@ -158,7 +163,7 @@ export class FileBlocks implements BlockFile {
 
   grow(inode: number, logical: number): StoredBlock {
     const run = this.#run;
-    this.#maps.of(inode).lookup(inode, logical, run);
+    this.lookup(inode, logical, run);
     if (run.kind === 'data') return this.#store.change(run.block);
     if (run.kind === 'unwritten') {
       throw new CorruptError('ext4_extent', `block ${logical} of inode ${inode} was never written`);

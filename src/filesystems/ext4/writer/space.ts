@@ -8,6 +8,7 @@ import type { SpaceAllocator } from './contract.ts';
 import type { GroupDescriptors } from './groups.ts';
 import type { BlockStore, OperationPart } from './store.ts';
 import type { LiveSuperBlock } from './superblock.ts';
+import type { SystemZones } from './zones.ts';
 
 /** Of which inode space is taken, and how that is counted. */
 export interface SpaceAccounts {
@@ -28,6 +29,7 @@ export class ClusterAllocator implements SpaceAllocator, OperationPart {
   readonly #bitmaps: Bitmaps;
   readonly #superBlock: LiveSuperBlock;
   readonly #accounts: SpaceAccounts;
+  readonly #zones: SystemZones;
   /** By group: clusters freed since the last commit, which may not be used yet. */
   readonly #pending = new Map<number, Uint8Array>();
   #pendingClusters = 0;
@@ -44,7 +46,9 @@ export class ClusterAllocator implements SpaceAllocator, OperationPart {
     bitmaps: Bitmaps,
     superBlock: LiveSuperBlock,
     accounts: SpaceAccounts,
+    zones: SystemZones,
   ) {
+    this.#zones = zones;
     this.#store = store;
     this.#geometry = geometry;
     this.#groups = groups;
@@ -140,6 +144,9 @@ export class ClusterAllocator implements SpaceAllocator, OperationPart {
 
   #take(owner: number, group: number, start: number, count: number): { block: number; count: number } {
     const { clusterRatio, blocksCount } = this.#geometry;
+    const block = groupFirstBlock(this.#geometry, group) + start * clusterRatio;
+    const length = Math.min(count * clusterRatio, blocksCount - block);
+    this.#zones.check(block, length, 'block bitmap', () => `the bitmap of group ${group} has as free`);
     this.#accounts.charge(owner, count);
     fillBits(this.#bitmaps.changeBlock(group).bytes, start, count, true);
     const descriptor = this.#groups.change(group);
@@ -152,8 +159,7 @@ export class ClusterAllocator implements SpaceAllocator, OperationPart {
     descriptor.freeClusters -= count;
     descriptor.seal();
     this.#superBlock.countClusters(-count);
-    const block = groupFirstBlock(this.#geometry, group) + start * clusterRatio;
-    return { block, count: Math.min(count * clusterRatio, blocksCount - block) };
+    return { block, count: length };
   }
 
   free(owner: number, block: number, count: number, kind: 'data' | 'metadata'): void {
@@ -164,6 +170,7 @@ export class ClusterAllocator implements SpaceAllocator, OperationPart {
         `inode ${owner} gives back ${count} blocks at ${block}, expected some from ${firstDataBlock + 1} to ${blocksCount - 1}`,
       );
     }
+    this.#zones.check(block, count, 'ext4_inode', () => `inode ${owner} gives back`);
     let freed = 0;
     for (let at = block; at < block + count;) {
       const group = Math.floor((at - firstDataBlock) / blocksPerGroup);
