@@ -95,6 +95,17 @@ const runs: Record<string, Run> = {
   resizeTooSmall: resize('--size=70M'),
   resizeTooFull: resize('--size=70M', '--resize=/dev/sda1=1M'),
   resizeNoPartition: resize('--size=200M', '--expand=/dev/sda9'),
+  resizeOverlay: {
+    argv: ['virt-resize', '--allow-backing=folder', '--size=90M', 'overlay.qcow2', 'IMAGE'],
+  },
+  resizeNoBacking: { argv: ['virt-resize', '--size=90M', 'overlay.qcow2', 'IMAGE'] },
+  resizeUnknown: {
+    argv: [
+      ...'virt-resize --size=90M --expand=sda1 --unknown-filesystems=error'.split(' '),
+      'makeGpt.img',
+      'IMAGE',
+    ],
+  },
   resizeNoTable: { argv: ['virt-resize', '--size=200M', 'makeExt2.img', 'IMAGE'] },
 };
 for (const [name, argv] of [
@@ -168,6 +179,8 @@ describe(
       run('tar', '-C', at('tree'), '--owner=7', '--group=8', '-cf', at('tree.tar'), '.');
       run('gzip', '-k', at('tree.tar'));
       run('xz', '-k', at('tree.tar'));
+      const overlay = ['-o', 'backing_file=source.img,backing_fmt=raw', at('overlay.qcow2')];
+      run('qemu-img', 'create', '-q', '-u', '-f', 'qcow2', ...overlay, '80M');
       for (const [name, { blank }] of Object.entries(runs)) {
         if (blank === undefined) continue;
         writeFileSync(image(name), name === 'resizeDirty' ? Buffer.alloc(blank * MIB, 'x') : '');
@@ -302,6 +315,8 @@ describe(
     test('virt-resize: qcow2, sizes, shrinking', () => {
       done('resizeQcow2');
       run('qemu-img', 'check', '-q', image('resizeQcow2'));
+      done('resizeOverlay');
+      checked(part('resizeOverlay', 2048, 40_960));
       done('resizeTo');
       assert.deepEqual(
         table('resizeTo').map((line) => line.split(',type')[0]),
@@ -333,7 +348,9 @@ describe(
       fails('resizeTooFull', /cannot be shrunk to 1\.0M/);
       fails('resizeNoPartition', /there is no partition \/dev\/sda9/);
       fails('resizeNoTable', /not partitioned/);
-      for (const name of ['Dry', 'TooSmall', 'TooFull', 'NoPartition', 'NoTable'])
+      fails('resizeNoBacking', /--allow-backing=folder/);
+      fails('resizeUnknown', /the vfat filesystem on \/dev\/sda1 is not expanded/);
+      for (const name of ['NoBacking', 'Unknown', 'Dry', 'TooSmall', 'TooFull', 'NoPartition', 'NoTable'])
         assert.ok(!existsSync(image(`resize${name}`)), name);
       done('source');
       assert.equal(hash(image('source')), readFileSync(at('source.hash'), 'utf8').trim());

@@ -7,14 +7,16 @@ import { maybeShowProgress } from './common/show-progress.ts';
 import { parseSize } from './common/size.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { ToolError, UsageError } from './common/usage-error.ts';
-import { expandContent, shrinkContent, type UnknownPolicy } from './resize/content.ts';
+import { checkExpandable, expandContent, shrinkContent, type UnknownPolicy } from './resize/content.ts';
 import { copyBootLoader, copyPartitions, makeTable, readSource, type SourceDisk } from './resize/disk.ts';
-import { newSize, planLayout, type Plan, type Request } from './resize/plan.ts';
+import { newSize, planLayout, type Plan, type Request, type SourcePartition } from './resize/plan.ts';
 import { virtResizeSpec } from './specs/virt-resize.ts';
 
 interface ResizeOptions {
   alignFirst: boolean;
   alignment: number;
+  /** Which backing files the source may open. */
+  backing: 'none' | 'folder' | 'any' | undefined;
   bootLoader: boolean;
   content: boolean;
   dryRun: boolean;
@@ -102,7 +104,12 @@ async function copyDisk(
       await handle.diskCreate(target, options.outputFormat ?? 'raw', options.size);
     }
     // Changes to the source, for shrinking what is in it, go to an overlay.
-    await handle.addDrive(source, { readonly: true, ...formatOption(options.format) });
+    const { backing } = options;
+    await handle.addDrive(source, {
+      readonly: true,
+      ...formatOption(options.format),
+      ...(backing === undefined ? {} : { backing }),
+    });
     const planOnly = options.dryRun && options.size !== undefined;
     if (!planOnly) {
       await handle.addDrive(target, { readonly: options.dryRun, ...formatOption(options.outputFormat) });
@@ -124,6 +131,9 @@ async function copyDisk(
     });
     for (const line of summary(disk, plan, requests)) tell(line);
     if (options.dryRun) return undefined;
+    if (options.content) {
+      for (const { device } of grownOf(plan)) await checkExpandable(handle, device, options.unknown);
+    }
     for (const { source: old, request, size } of plan.partitions) {
       const cut = request.kind === 'resize' && request.force;
       if (size < old.size && request.kind !== 'ignore' && !cut) await shrinkContent(handle, old.device, size);
@@ -138,12 +148,17 @@ async function copyDisk(
     });
     await copyPartitions(handle, plan, SOURCE, TARGET, sparse);
     await handle.sync();
-    return plan.partitions
-      .filter(({ source: old, size, request }) => size > old.size && request.kind !== 'ignore')
-      .map(({ source: old }) => (devices.get(old.device) as string).replace(TARGET, SOURCE));
+    return grownOf(plan).map(({ device }) => (devices.get(device) as string).replace(TARGET, SOURCE));
   } finally {
     await handle.close();
   }
+}
+
+/** The partitions of the source that become larger, with what is in them. */
+function grownOf(plan: Plan): SourcePartition[] {
+  return plan.partitions
+    .filter(({ source, size, request }) => size > source.size && request.kind !== 'ignore')
+    .map(({ source }) => source);
 }
 
 /** On the new disk alone, where names of volumes are unique: make what is in the partitions fill them. */
@@ -238,6 +253,7 @@ function readOptions({ line }: ToolContext): ResizeOptions {
   const options: ResizeOptions = {
     alignFirst: false,
     alignment: 128,
+    backing: undefined,
     bootLoader: true,
     content: true,
     dryRun: false,
@@ -263,6 +279,12 @@ function take(options: ResizeOptions, name: string, value: string): void {
       if (!['auto', 'never', 'always'].includes(value))
         throw new UsageError(`--align-first ${value}: expected auto, never or always`);
       options.alignFirst = value === 'always';
+      return;
+    case 'allow-backing':
+      if (value !== 'none' && value !== 'folder' && value !== 'any') {
+        throw new UsageError(`--allow-backing ${value}: expected none, folder or any`);
+      }
+      options.backing = value;
       return;
     case 'alignment':
       options.alignment = Number(value);

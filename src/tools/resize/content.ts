@@ -21,6 +21,17 @@ export async function contentOf(
 /** What is done about a filesystem that cannot be expanded here. */
 export type UnknownPolicy = 'ignore' | 'warn' | 'error';
 
+/** Throws ToolError where what a device holds cannot be expanded and `policy` wants that to be an error. */
+export async function checkExpandable(handle: Handle, device: string, policy: UnknownPolicy): Promise<void> {
+  if (policy !== 'error') return;
+  const { kind, type } = await contentOf(handle, device);
+  if (kind === 'other') throw new ToolError(notExpanded(type, device));
+}
+
+function notExpanded(type: string, device: string): string {
+  return `the ${type} filesystem on ${device} is not expanded: the engine cannot resize this type`;
+}
+
 /** Make what a device holds as large as the device. */
 export async function expandContent(
   handle: Handle,
@@ -46,7 +57,7 @@ export async function expandContent(
     case 'none':
       return;
     case 'other': {
-      const words = `the ${type} filesystem on ${device} is not expanded: the engine cannot resize this type`;
+      const words = notExpanded(type, device);
       if (policy === 'error') throw new ToolError(words);
       if (policy === 'warn') warn(words);
     }

@@ -45,12 +45,21 @@ describe('layout of a resized disk', () => {
     assert.ok(second.start >= first.start + first.size);
     assert.ok(second.start + second.size <= 2048 * MIB - 34 * 512);
   });
+  test('a deleted first partition leaves its room to those behind it', () => {
+    const plan = planLayout(input({ '/dev/sda1': { kind: 'delete' } }, { targetSize: 501 * MIB }));
+    assert.deepEqual(
+      plan.partitions.map(({ start, size }) => [start / MIB, size / MIB]),
+      [[1, 500]],
+    );
+  });
   test('shrink takes away just what is missing', () => {
     const plan = planLayout(input({ '/dev/sda2': { kind: 'shrink' } }, { targetSize: 400 * MIB }));
     assert.equal(plan.partitions[1]?.size, 299 * MIB);
   });
   test('what does not fit is an error that says how much is missing', () => {
     assert.throws(() => planLayout(input({}, { targetSize: 500 * MIB })), /need 101M more/);
+    const expand = input({ '/dev/sda2': { kind: 'expand' } }, { targetSize: 500 * MIB });
+    assert.throws(() => planLayout(expand), /need 101M more/, 'what is to grow is not shrunk');
     const huge: Request = { kind: 'shrink' };
     assert.throws(() => planLayout(input({ '/dev/sda1': huge }, { targetSize: 400 * MIB })), ToolError);
   });

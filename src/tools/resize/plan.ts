@@ -106,12 +106,12 @@ export function planLayout(input: PlanInput): Plan {
   const flexible = kept.find(({ request }) => request.kind === 'expand' || request.kind === 'shrink');
   if (flexible !== undefined) {
     const { kind } = flexible.request;
-    if (kind === 'expand' && placed.surplus >= 0)
-      flexible.size += Math.floor(placed.surplus / sectorSize) * sectorSize;
+    const { surplus } = placed;
+    if (kind === 'expand' && surplus >= 0) flexible.size += Math.floor(surplus / sectorSize) * sectorSize;
     if (kind === 'shrink' && placed.surplus < 0) flexible.size -= roundUp(-placed.surplus, sectorSize);
     placed = place();
     // Aligning what comes behind may take a little more than there was.
-    if (placed.surplus < 0 && kind === 'expand') {
+    if (surplus >= 0 && placed.surplus < 0 && kind === 'expand') {
       flexible.size -= roundUp(-placed.surplus, unit);
       placed = place();
     }

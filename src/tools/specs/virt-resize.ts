@@ -20,6 +20,11 @@ export const virtResizeSpec: ToolSpec = {
   usage: ['[OPTION...] DISK NEW-DISK'],
   options: sortedOptions(generalOptions, [
     partitionOption(
+      'allow-backing',
+      'none|folder|any',
+      'which backing files DISK may open (default none if its format is detected, else folder)',
+    ),
+    partitionOption(
       'align-first',
       'auto|never|always',
       'whether the first partition may be moved to be aligned (default auto: no)',
