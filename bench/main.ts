@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { debianGuest } from '../test/guest/debian-guest.ts';
 import { measure, TABLE_HEAD } from './benchmark.ts';
+import { convertingBenchmarks } from './converting.ts';
 import { mountGuest } from './mounts.ts';
 import { readingBenchmarks } from './reading.ts';
 import { writingBenchmarks } from './writing.ts';
@@ -20,7 +21,11 @@ const work = mkdtempSync(join(tmpdir(), 'guestfs-bench-'));
 const mounts = mountGuest(guest.image, work);
 
 try {
-  const benchmarks = [...readingBenchmarks(guest.image, mounts, work), ...writingBenchmarks(mounts, work)];
+  const benchmarks = [
+    ...readingBenchmarks(guest.image, mounts, work),
+    ...writingBenchmarks(mounts, work),
+    ...convertingBenchmarks(guest.image, mounts, work),
+  ];
   process.stdout.write(TABLE_HEAD);
   for (const benchmark of benchmarks) {
     if (pattern.test(benchmark.name)) process.stdout.write(measure(benchmark));
