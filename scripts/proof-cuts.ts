@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { baseImage, runWorkload } from '../test/crash/run.ts';
 import { cutJob, diskJobs, needsForJobs } from '../test/crash/disk-run.ts';
+import { qcow2Targets, runQcow2Target } from '../test/crash/qcow2.ts';
 import { targets } from '../test/crash/targets.ts';
 import { workloads } from '../test/crash/workloads.ts';
 import { hasTool } from '../test/support/tools.ts';
@@ -77,5 +78,23 @@ for (const [kind, jobs] of diskJobs) {
   failed += failures.length;
   process.stdout.write(`| ${kind} | ${jobs.length} | ${cuts} | ${failures.length} |\n`);
   for (const failure of failures.slice(0, 10)) process.stderr.write(`${kind}: ${failure}\n`);
+}
+for (const target of qcow2Targets) {
+  if (positionals.length > 0 && !positionals.includes(target.name)) continue;
+  if (!hasTool('qemu-img') || !hasTool('qemu-io')) {
+    process.stdout.write(`| ${target.name} | skipped: qemu-img or qemu-io is missing | | |\n`);
+    continue;
+  }
+  const workloads = 2 * Number(values.sampled);
+  const outcome = runQcow2Target(target, workloads, {
+    seed,
+    samples: Number(values.samples),
+    exhaustive: Number(values.exhaustive),
+    share: Number(values.share),
+    tears: Number(values.tears),
+  });
+  failed += outcome.failures.length;
+  process.stdout.write(`| ${target.name} | ${workloads} | ${outcome.cuts} | ${outcome.failures.length} |\n`);
+  for (const failure of outcome.failures.slice(0, 10)) process.stderr.write(`${target.name}: ${failure}\n`);
 }
 process.exitCode = failed > 0 ? 1 : 0;

@@ -6,6 +6,7 @@
  * Prints a table.
  */
 import { parseArgs } from 'node:util';
+import { randomQcow2, runRandomQcow2 } from '../test/random/qcow2.ts';
 import { runRandom } from '../test/random/run.ts';
 import { randomTargets } from '../test/random/targets.ts';
 import { hasTool } from '../test/support/tools.ts';
@@ -42,6 +43,29 @@ for (const target of randomTargets) {
     sum.full += outcome.full;
     sum.checks += outcome.checks;
     sum.mounts += outcome.mounts;
+    if (outcome.failure === undefined) continue;
+    sum.failures++;
+    process.stderr.write(`${outcome.failure}\n`);
+  }
+  failed += sum.failures;
+  process.stdout.write(`| ${[target.name, ...Object.values(sum)].join(' | ')} |\n`);
+}
+process.stdout.write('\n| image | operations | checks | failures |\n|---|---|---|---|\n');
+for (const target of randomQcow2) {
+  if (positionals.length > 0 && !positionals.includes(target.name)) continue;
+  if (!hasTool('qemu-img')) {
+    process.stdout.write(`| ${target.name} | skipped: qemu-img is missing | | |\n`);
+    continue;
+  }
+  const sum = { operations: 0, checks: 0, failures: 0 };
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const outcome = await runRandomQcow2(target, {
+      seed: Number(values.seed) + round,
+      operations: Number(values.operations),
+      batch: Number(values.batch),
+    });
+    sum.operations += outcome.operations;
+    sum.checks += outcome.checks;
     if (outcome.failure === undefined) continue;
     sum.failures++;
     process.stderr.write(`${outcome.failure}\n`);

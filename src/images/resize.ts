@@ -92,15 +92,17 @@ function resizeQcow2(path: string, size: number, options: ResizeOptions): void {
       );
     }
     clearAutoclear(file, header);
-    if (size > old) grow(writer, old, size);
+    if (size > old) growDisk(writer, size);
     else shrink(writer, old, size);
   } finally {
     writer.close();
   }
 }
 
-function grow(writer: QcowWriter, old: number, size: number): void {
+/** Make the disk of an opened qcow2 image longer; the writer, which knows the old size, is of no use afterwards. */
+export function growDisk(writer: QcowWriter, size: number): void {
   const { header, file, data, backing } = writer;
+  const old = header.size;
   moveL1(writer, size);
   if (data !== file) data.resize(Math.max(data.size, size));
   // What an earlier, larger size or a larger backing file has there must not come back. The disk is longer only then.

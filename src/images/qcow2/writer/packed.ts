@@ -1,4 +1,5 @@
 import type { GrowingFile } from '../../../block/file-growing.ts';
+import { roundUp } from '../../../bytes/round.ts';
 import type { Refcounts } from './refcounts.ts';
 
 /** Bytes that compressed clusters are counted and addressed in. */
@@ -105,6 +106,8 @@ export class PackedArea {
     if (bytes.length > this.#pending.length) {
       this.#file.writeAt(start, bytes);
       this.#pendingStart = start + bytes.length;
+      const end = roundUp(this.#pendingStart, SECTOR);
+      if (this.#file.size < end) this.#file.resize(end);
       return;
     }
     this.#pending.set(bytes, this.#pendingLength);
@@ -118,6 +121,9 @@ export class PackedArea {
     this.#file.writeAt(this.#pendingStart, this.#pending.subarray(0, length));
     this.#pendingStart += length;
     this.#pendingLength = 0;
+    // Readers take whole sectors.
+    const end = roundUp(this.#pendingStart, SECTOR);
+    if (this.#file.size < end) this.#file.resize(end);
   }
 
   /** Begin in new clusters: the present ones may be given to others. */

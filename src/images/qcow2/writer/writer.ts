@@ -90,6 +90,8 @@ export class QcowWriter implements BlockDevice {
 
   writeAt(offset: number, from: Uint8Array): void {
     this.#touch();
+    // A part of a cluster that was just compressed may be kept.
+    this.#packed?.flush();
     const end = offset + from.length;
     for (let at = offset; at < end;) {
       this.relieve();
