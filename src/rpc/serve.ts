@@ -35,6 +35,8 @@ const LOOK_EVERY = 50;
 export interface ServerOptions {
   /** A line for whoever debugs: a warning of an action, a message that was no call. */
   log(message: string): void;
+  /** False leaves out what is beyond the protocol of libguestfs, as if the daemon were one of its. */
+  own?: boolean;
   /** Called after every call. */
   answered?(): void;
   /** A line for every call and what became of it, without values: they may be secret. */
@@ -135,7 +137,7 @@ export class DaemonServer {
   }
 
   #answer(daemon: Daemon, { header, reader, message }: Request): void {
-    if (header.procedure === HELLO) {
+    if (header.procedure === HELLO && this.#options.own !== false) {
       this.#agree(daemon, header, reader);
       return;
     }
