@@ -74,7 +74,7 @@ export class Daemon {
     }
     try {
       const result = this.#run(entry, args, options, io);
-      noteSuccess(entry.name);
+      noteSuccess(entry.name, this.platform.name);
       return result;
     } catch (error) {
       throw toGuestfsError(error, entry.name);

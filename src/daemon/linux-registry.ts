@@ -4,9 +4,11 @@ import { commandActions } from './actions/command.ts';
 import { cryptsetupActions } from './actions/cryptsetup.ts';
 import { filesystemToolsActions } from './actions/filesystem-tools.ts';
 import { inotifyActions } from './actions/inotify.ts';
+import { internalLinuxActions } from './actions/internal-linux.ts';
 import { machineActions } from './actions/machine.ts';
 import { mdadmActions } from './actions/mdadm.ts';
 import { ntfsActions } from './actions/ntfs.ts';
+import { partitionToolsActions } from './actions/partition-tools.ts';
 import { resizeToolsActions } from './actions/resize-tools.ts';
 import { rsyncActions } from './actions/rsync.ts';
 import { selinuxActions } from './actions/selinux.ts';
@@ -29,9 +31,11 @@ export const linuxImplementations = {
   ...cryptsetupActions,
   ...filesystemToolsActions,
   ...inotifyActions,
+  ...internalLinuxActions,
   ...machineActions,
   ...mdadmActions,
   ...ntfsActions,
+  ...partitionToolsActions,
   ...resizeToolsActions,
   ...rsyncActions,
   ...selinuxActions,

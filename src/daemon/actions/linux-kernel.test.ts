@@ -311,3 +311,65 @@ test('groups are there when their programs are', { skip: needsKernel([], 'btrfs'
     fails('EINVAL', /no type of a filesystem/, () => call('mkfs', ['../x', '/dev/sda']));
   });
 });
+
+test('partition tables that only parted knows', { skip: needsKernel([], 'parted') }, () => {
+  withGuest([50 * MIB], ({ call }) => {
+    for (const type of ['mac', 'bsd']) {
+      call('part_init', ['/dev/sda', type]);
+      assert.equal(call('part_get_parttype', ['/dev/sda']), type);
+      const before = (call('part_list', ['/dev/sda']) as unknown[]).length;
+      call('part_add', ['/dev/sda', 'p', 2048, 48194]);
+      const list = call('part_list', ['/dev/sda']) as { partNum: number }[];
+      assert.equal(list.length, before + 1);
+      const { partNum } = list.at(-1) ?? { partNum: 0 };
+      assert.equal(call('part_get_bootable', ['/dev/sda', partNum]), false);
+      call('part_del', ['/dev/sda', partNum]);
+      assert.equal((call('part_list', ['/dev/sda']) as unknown[]).length, before);
+    }
+    call('part_init', ['/dev/sda', 'gpt']);
+    assert.deepEqual(call('part_list', ['/dev/sda']), []);
+  });
+});
+
+test(
+  'programs: swap, boot loaders, squashfs and changes of files',
+  { skip: needsKernel(['ext4'], 'swapon', 'extlinux', 'syslinux', 'mksquashfs', 'mkfs.vfat', 'blkid') },
+  () => {
+    withGuest([60 * MIB, 40 * MIB], (guest) => {
+      const { call } = guest;
+      call('mkfs', ['ext4', '/dev/sda']);
+      call('mount', ['/dev/sda', '/']);
+      call('mkdir', ['/boot']);
+      call('extlinux', ['/boot']);
+      assert.ok((call('ls', ['/boot']) as string[]).includes('ldlinux.sys'));
+      call('mkfs', ['vfat', '/dev/sdb']);
+      call('syslinux', ['/dev/sdb']);
+      call('mkswap', ['/dev/sdb'], { label: 'swap1' });
+      call('swapon_label', ['swap1']);
+      call('swapoff_device', ['/dev/sdb']);
+      fails('ENOENT', /no device has the UUID/, () =>
+        call('swapon_uuid', ['00000000-1111-2222-3333-444444444444']),
+      );
+      const pieces: Buffer[] = [];
+      const output = { write: (chunk: Uint8Array): void => void pieces.push(Buffer.from(chunk)) };
+      call('mksquashfs', ['/boot'], { compress: 'gzip', excludes: ['*.c32'] }, { output });
+      assert.equal(Buffer.concat(pieces).subarray(0, 4).toString(), 'hsqs');
+      if (guest.platform.watches !== undefined) {
+        fails('EINVAL', /inotify_init first/, () => call('inotify_read'));
+        call('inotify_init', [0]);
+        const watch = call('inotify_add_watch', ['/boot', 0x300]);
+        call('touch', ['/boot/new']);
+        assert.deepEqual(call('inotify_read'), [{ inWd: watch, inMask: 0x100, inCookie: 0, inName: 'new' }]);
+        call('rm', ['/boot/new']);
+        assert.deepEqual(call('inotify_files'), ['new']);
+        call('inotify_close');
+      }
+      call('blockdev_setro', ['/dev/sdb']);
+      assert.equal(call('blockdev_getro', ['/dev/sdb']), true);
+      fails('EROFS', /read-only/, () => call('mkfs', ['ext4', '/dev/sdb']));
+      call('blockdev_setrw', ['/dev/sdb']);
+      fails('EINVAL', /for an option/, () => call('modprobe', ['-r']));
+      assert.equal((call('utsname') as { utsSysname: string }).utsSysname, 'Linux');
+    });
+  },
+);

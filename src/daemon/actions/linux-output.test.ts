@@ -14,6 +14,7 @@ import {
 } from './btrfs-output.ts';
 import { makerArguments, parseNtfsMinimum } from './filesystem-tools.ts';
 import { arrayMembers, parseDetail, parseMdstat } from './mdadm.ts';
+import { parseParted } from './partition-tools.ts';
 import { parseXfsInfo, xfsInfoStruct } from './xfs-output.ts';
 
 // Outputs of xfsprogs 6.1, btrfs-progs 6.2, ntfs-3g 2022.10.3, mdadm 4.2 and util-linux 2.38.
@@ -170,4 +171,14 @@ test('options of mkfs become those of the program, or are refused', () => {
     () => makerArguments('minix', { label: 'x' }),
     (error) => error instanceof GuestfsError && error.code === 'ENOTSUP',
   );
+});
+
+test('parted', () => {
+  const text =
+    'BYT;\n/dev/sda:104857600B:scsi:512:512:mac:QEMU HARDDISK:;\n' +
+    '2:1048576B:25600511B:24551936B::primary:boot, swap;\n1:512B:32767B:32256B::Apple:;\n';
+  assert.deepEqual(parseParted(text), [
+    { partNum: 1, partStart: 512, partEnd: 32767, partSize: 32256, flags: [''] },
+    { partNum: 2, partStart: 1048576, partEnd: 25600511, partSize: 24551936, flags: ['boot', 'swap'] },
+  ]);
 });

@@ -36,6 +36,7 @@ export class LinuxDeviceTable implements DeviceTable {
   readonly #options: DeviceTableOptions;
   readonly #open = new Map<string, BlockDevice>();
   #assembled = false;
+  #kernelDisks: readonly string[] | undefined;
 
   constructor(options: DeviceTableOptions) {
     this.#options = options;
@@ -72,7 +73,7 @@ export class LinuxDeviceTable implements DeviceTable {
     const device = this.#need(name);
     let opened = this.#open.get(device.name);
     if (opened === undefined) {
-      opened = openFile(`/dev/${device.kernel}`, { writable: !readOnly(device.kernel), lock: false });
+      opened = openNode(`/dev/${device.kernel}`, readOnly(device.kernel));
       this.#open.set(device.name, opened);
     }
     return opened;
@@ -175,16 +176,16 @@ export class LinuxDeviceTable implements DeviceTable {
     return shown.join() === written.join();
   }
 
-  /** Close what is open: a device that is open cannot be taken down. */
+  /** Close what is open, because a device that is open cannot be taken down, and look for disks again. */
   release(): void {
+    this.#kernelDisks = undefined;
     for (const device of this.#open.values()) device.close();
     this.#open.clear();
   }
 
   #disks(): KernelDevice[] {
-    return this.#options
-      .disks()
-      .map((kernel, index) => ({ kernel, name: driveDeviceName(index), kind: 'disk' }));
+    this.#kernelDisks ??= this.#options.disks();
+    return this.#kernelDisks.map((kernel, index) => ({ kernel, name: driveDeviceName(index), kind: 'disk' }));
   }
 
   #assemble(): void {
@@ -264,6 +265,17 @@ export class LinuxDeviceTable implements DeviceTable {
 
 function device(kernel: string, name: string, kind: DeviceKind): KernelDevice {
   return { kernel, name, kind };
+}
+
+/** A device for reading and writing, or for reading alone where the kernel lets nobody write: it may be mounted. */
+function openNode(node: string, readonly: boolean): BlockDevice {
+  if (readonly) return openFile(node, { lock: false });
+  try {
+    return openFile(node, { writable: true, lock: false });
+  } catch (error) {
+    if (!(error instanceof GuestfsError) || !/^(EPERM|EACCES|EBUSY|EROFS)$/.test(error.code)) throw error;
+    return openFile(node, { lock: false });
+  }
 }
 
 function plain({ kernel: _kernel, ...rest }: KernelDevice): GuestDevice {

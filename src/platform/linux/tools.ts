@@ -119,7 +119,7 @@ export class LinuxTools implements ToolsCapability {
       const { inGuest = false, ...rest } = options;
       if (!inGuest) return run(rest);
       wantRunnable(tree, program);
-      if (live) return run({ ...rest, foreign: true });
+      if (live) return run({ ...rest, root: '/', foreign: true });
       return inGuestRoot(tree, network, (root) => run({ ...rest, root, foreign: true }));
     } catch (error) {
       throw guestMessage(error, tree.root);

@@ -1,0 +1,45 @@
+import { closeSync, mkdtempSync, openSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GuestfsError } from '../../errors/index.ts';
+import type { ByteSource } from '../context.ts';
+import type { DaemonActions } from '../generated/contract.ts';
+import { toolsOf, wantMounted, wantNoOption } from '../tools.ts';
+
+const CHUNK = 256 * 1024;
+
+let folder: string | undefined;
+
+/** Put a file into a folder of the daemon's own, apart from the guest: for programs that debug the daemon. */
+function upload(source: ByteSource, name: string, mode: number): void {
+  if (!/^[^/\0]+$/.test(name) || name === '.' || name === '..') {
+    throw new GuestfsError('EINVAL', `${JSON.stringify(name)} is no name of a file`);
+  }
+  folder ??= mkdtempSync(join(tmpdir(), 'guestfs-'));
+  const fd = openSync(join(folder, name), 'w', mode & 0o7777);
+  try {
+    const chunk = new Uint8Array(CHUNK);
+    for (let count = source.read(chunk); count > 0; count = source.read(chunk)) {
+      for (let done = 0; done < count;) done += writeSync(fd, chunk, done, count - done);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What a library asks of a daemon behind its user's back, and what is there for old programs. */
+export const internalLinuxActions = {
+  internal_upload: (_context, source, name, mode) => upload(source, name, mode),
+
+  debug_upload: (_context, source, name, mode) => upload(source, name, mode),
+
+  mount_9p(context, mounttag, mountpoint, { options }) {
+    wantNoOption(mounttag, 'mounttag');
+    wantMounted(context);
+    const words = ['trans=virtio', ...(options === undefined || options === '' ? [] : [options])];
+    const tools = toolsOf(context);
+    tools.run('mount', ['-t', '9p', '-o', words.join(','), '--', mounttag, tools.hostPath(mountpoint)], {
+      about: { path: mountpoint },
+    });
+  },
+} satisfies Partial<DaemonActions>;
