@@ -17,9 +17,9 @@ export const driveOptions: readonly OptionSpec[] = [
     long: ['allow-backing'],
     value: 'required',
     placeholder: 'none|folder|any',
-    help: 'which backing files the following -a may open',
+    help: 'which backing files the images may open',
     manual:
-      "Which files the images of the `-a` options that follow may name as their backing: `none`, those in the image's own `folder`, or `any`. Without it: none if the format was detected, `folder` if `--format` states it. Backing names come from inside the image, and an image from a stranger can name any file of yours.",
+      "Which files the images of the `-a` options that follow (of all, where none follows) may name as their backing: `none`, those in the image's own `folder`, or `any`. Without it: none if the format was detected, `folder` if `--format` states it. Backing names come from inside the image, and an image from a stranger can name any file of yours.",
   },
   {
     name: 'blocksize',

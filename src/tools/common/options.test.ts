@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseOptions } from './options.ts';
+import { parseOptions, type GivenOption } from './options.ts';
+import { SharedOptions } from './request.ts';
 import type { OptionSpec } from './spec.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -60,5 +61,25 @@ describe('parseOptions', () => {
         (error) => error instanceof UsageError && message.test(error.message),
       );
     }
+  });
+});
+
+describe('SharedOptions', () => {
+  const backings = (...given: [string, string][]): unknown[] => {
+    const options = new SharedOptions();
+    for (const [name, value] of given) options.take({ name, value } as GivenOption);
+    return options.disks.map(({ disk, backing }) => `${disk} ${backing}`);
+  };
+
+  test('--allow-backing holds for the disks that follow, or for all where none follows', () => {
+    assert.deepEqual(backings(['add', 'a'], ['allow-backing', 'any'], ['add', 'b']), [
+      'a undefined',
+      'b any',
+    ]);
+    assert.deepEqual(backings(['add', 'a'], ['add', 'b'], ['allow-backing', 'folder']), [
+      'a folder',
+      'b folder',
+    ]);
+    assert.deepEqual(backings(['allow-backing', 'none'], ['add', 'a'], ['allow-backing', 'any']), ['a none']);
   });
 });

@@ -27,7 +27,6 @@ export interface KeyRequest {
 
 /** What the options that tools share ask for; made by {@link SharedOptions.take}, in order of the command line. */
 export class SharedOptions {
-  readonly disks: DiskRequest[] = [];
   readonly mounts: MountPointRequest[] = [];
   readonly keys: KeyRequest[] = [];
   keysFromStdin = false;
@@ -42,6 +41,14 @@ export class SharedOptions {
   #format: string | undefined;
   #blocksize: number | undefined;
   #backing: DiskRequest['backing'];
+  #isBackingLast = false;
+  readonly #disks: DiskRequest[] = [];
+
+  /** The disks in order. An `--allow-backing` that no `-a` follows can only mean those before it. */
+  get disks(): readonly DiskRequest[] {
+    if (!this.#isBackingLast) return this.#disks;
+    return this.#disks.map((disk) => ({ ...disk, backing: disk.backing ?? this.#backing }));
+  }
 
   /**
    * Take over one option. False if it is none of the shared ones.
@@ -68,6 +75,7 @@ export class SharedOptions {
           throw new UsageError(`--allow-backing=${value}: expected none, folder or any`);
         }
         this.#backing = value;
+        this.#isBackingLast = true;
         return true;
       case 'mount':
         this.mounts.push(parseMount(value));
@@ -100,7 +108,8 @@ export class SharedOptions {
   /** Add a disk with the format, sector size and backing policy that hold at this point of the command line. */
   addDisk(disk: string): void {
     if (disk === '') throw new UsageError('the name of a disk image is empty');
-    this.disks.push({ disk, format: this.#format, blocksize: this.#blocksize, backing: this.#backing });
+    this.#isBackingLast = false;
+    this.#disks.push({ disk, format: this.#format, blocksize: this.#blocksize, backing: this.#backing });
   }
 }
 

@@ -3,6 +3,7 @@ import { GuestfsError, UnsupportedError, type ErrorDetails } from '../../errors/
 import { createHandle, type Handle, type HandleOptions } from './handle.ts';
 import type { MountPointRequest, SharedOptions } from './request.ts';
 import { Output } from './output.ts';
+import { showWarnings } from './show-warnings.ts';
 import { diskPath } from './uri.ts';
 
 /** Options of `add_drive` beside those of libguestfs. */
@@ -33,6 +34,7 @@ export async function openHandle(
   const handle = await createHandle(options);
   try {
     await handle.setProgram(tool);
+    showWarnings(handle, tool);
     if (shared.verbose) await handle.setVerbose(true);
     if (shared.trace) await handle.setTrace(true);
     await addDisks(handle, shared, paths);

@@ -128,6 +128,7 @@ const bodies: Readonly<Record<ImageCommand, ToolBody>> = {
         clusterSize: sizeOf(context, 'cluster-size'),
       }),
     );
+    tell(context, `${path}: an overlay over ${base}; tools open it with --format=qcow2`);
     return EXIT.ok;
   },
 
@@ -157,9 +158,9 @@ const bodies: Readonly<Record<ImageCommand, ToolBody>> = {
 };
 
 function savedWords({ before, after }: Compacted): string {
-  const saved = Math.max(before.allocated - after.allocated, before.fileSize - after.fileSize);
+  const was = `${humanSize(before.allocated)} on the host, a file of ${humanSize(before.fileSize)}`;
   const now = `${humanSize(after.allocated)} on the host, a file of ${humanSize(after.fileSize)}`;
-  return saved > 0 ? `${sizeWords(saved)} saved; now ${now}` : `nothing to save; ${now}`;
+  return was === now ? `nothing to save; ${now}` : `now ${now}; before ${was}`;
 }
 
 /** Run a subcommand that works on images; resolves to the exit status. */
