@@ -1,5 +1,5 @@
 /** Entry of the program guestfsd: the daemon over this machine's kernel and programs. */
-import { implementations } from '../daemon/registry.ts';
+import { linuxImplementations } from '../daemon/linux-registry.ts';
 import { createLinuxPlatform } from '../platform/linux/index.ts';
 import { guestfsd } from './guestfsd.ts';
 
@@ -10,7 +10,7 @@ const SYSROOT = '/sysroot';
 void guestfsd(process.argv.slice(2), {
   createPlatform: ({ live, network }, warn) =>
     createLinuxPlatform({ sysroot: live ? '/' : SYSROOT, network, warn }),
-  actions: implementations,
+  actions: linuxImplementations,
   out: (text) => void process.stdout.write(text),
   log: (line) => void process.stderr.write(`${line}\n`),
 }).then((status) => {
