@@ -123,12 +123,22 @@ export function writeEmptyQcow2(file: GrowingFile, plan: Qcow2Plan): void {
   for (let i = 0; i < blocks; i++) {
     tableView.setBigUint64(i * 8, BigInt((1 + tableClusters + i) * clusterSize));
   }
-  file.writeAt(clusterSize, table);
-  file.writeAt((1 + tableClusters) * clusterSize, refcountBlocks(total, blocks * clusterSize, refcountBits));
+  file.writeAt(clusterSize, used(table));
+  file.writeAt(
+    (1 + tableClusters) * clusterSize,
+    used(refcountBlocks(total, blocks * clusterSize, refcountBits)),
+  );
   file.resize(total * clusterSize);
   file.flush();
-  file.writeAt(0, head);
+  file.writeAt(0, used(head));
   file.flush();
+}
+
+/** The sectors up to the last one that is not all zeroes: the others are holes of the new file. */
+function used(bytes: Uint8Array): Uint8Array {
+  let end = bytes.length;
+  while (end > 512 && bytes[end - 1] === 0) end--;
+  return bytes.subarray(0, roundUp(end, 512));
 }
 
 /** Refcount blocks in which the first `total` clusters have one reference. */

@@ -25,5 +25,6 @@ export function preallocateMetadata(writer: QcowWriter): [offset: number, length
     cluster += count;
   }
   writer.commit();
+  writer.settle();
   return places;
 }
