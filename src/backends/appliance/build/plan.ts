@@ -43,7 +43,14 @@ export interface BuildInputs {
 const INITRD_PROGRAMS = ['sh', 'mount', 'modprobe', 'switch_root', 'od', 'sleep'];
 /** Drivers of the machine and of its root, in the order in which they depend on each other. */
 const NEEDED_MODULES = ['virtio_pci', 'virtio_scsi', 'sd_mod', 'ext4', 'virtio_console'];
-const MORE_MODULES = ['virtio_blk', 'virtio_mmio', 'crc32c_generic', 'crct10dif_generic', 'virtio_rng'];
+const MORE_MODULES = [
+  'virtio_blk',
+  'virtio_mmio',
+  'crc32c_generic',
+  'crct10dif_generic',
+  'virtio_rng',
+  'dm_mod',
+];
 /** What modprobe(8) reads, of kmod and of busybox. */
 const MODULE_TABLES = /^modules\.(dep|alias|builtin|softdep|devname|order|builtin\.modinfo|symbols)(\.bin)?$/;
 /** The modules of the root: filesystems, volumes, encryption, character sets, and the network of the machine. */
