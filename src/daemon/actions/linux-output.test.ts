@@ -13,7 +13,7 @@ import {
   parseSubvolumes,
 } from './btrfs-output.ts';
 import { makerArguments, parseNtfsMinimum } from './filesystem-tools.ts';
-import { arrayMembers, parseDetail, parseMdstat } from './mdadm.ts';
+import { arrayMembers, parseDetail, parseMdstat, withGuestNames } from './mdadm.ts';
 import { parseParted } from './partition-tools.ts';
 import { parseXfsInfo, xfsInfoStruct } from './xfs-output.ts';
 
@@ -118,6 +118,13 @@ test('mdadm and /proc/mdstat', () => {
       uuid: 'a1b2c3d4:00000000:00000000:00000000',
       name: 'host:test',
     },
+  );
+  assert.deepEqual(
+    withGuestNames(
+      parseDetail('MD_DEVICE_dev_sdc2_ROLE=1\nMD_DEVICE_dev_sdc2_DEV=/dev/sdc2\nMD_LEVEL=raid1\n'),
+      (node) => node.replace('sdc', 'sda'),
+    ),
+    { device_dev_sda2_role: '1', device_dev_sda2_dev: '/dev/sda2', level: 'raid1' },
   );
   const mdstat =
     'Personalities : [raid1] \nmd127 : active raid1 sdc[2](S) sdb[1](F) sda[0]\n      101376 blocks super 1.2 [2/1] [U_]\n';

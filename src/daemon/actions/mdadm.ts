@@ -74,6 +74,24 @@ export function parseDetail(text: string): Record<string, string> {
   return found;
 }
 
+/** The entries about members, which have the kernel's names of devices, with the guest's. */
+export function withGuestNames(
+  detail: Readonly<Record<string, string>>,
+  nameOf: (node: string) => string,
+): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [key, value] of Object.entries(detail)) {
+    const match = /^device_dev_(\w+)_(role|dev)$/.exec(key);
+    if (match === null) {
+      found[key] = value;
+      continue;
+    }
+    const name = nameOf(`/dev/${match[1] as string}`);
+    found[`device${name.replaceAll('/', '_')}_${match[2] as string}`] = match[2] === 'dev' ? name : value;
+  }
+  return found;
+}
+
 /** The members of an array in /proc/mdstat: `sda1[0](F)`. Undefined where the array is not there. */
 export function parseMdstat(
   text: string,
@@ -112,9 +130,10 @@ export const mdadmActions = {
 
   md_detail(context, md) {
     const tools = toolsOf(context);
-    return parseDetail(
-      tools.text('mdadm', ['--detail', '--export', tools.deviceNode(md)], { about: { device: md } }),
-    );
+    const text = tools.text('mdadm', ['--detail', '--export', tools.deviceNode(md)], {
+      about: { device: md },
+    });
+    return withGuestNames(parseDetail(text), (node) => tools.deviceName(node));
   },
 
   md_stat: status,

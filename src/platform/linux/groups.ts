@@ -6,7 +6,7 @@ import type { ToolsCapability } from '../tools-capability.ts';
  * none: what they do is done in this package or by node:fs.
  */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
-  btrfs: ['btrfs', 'mkfs.btrfs', 'btrfstune', 'btrfs-image'],
+  btrfs: ['btrfs', 'mkfs.btrfs'],
   clevisluks: ['clevis-luks-unlock'],
   extlinux: ['extlinux'],
   f2fs: ['resize.f2fs'],
@@ -16,7 +16,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   luks: ['cryptsetup'],
   lvm2: ['lvm'],
   mdadm: ['mdadm'],
-  ntfs3g: ['ntfs-3g.probe', 'ntfsfix', 'ntfsclone', 'ntfssecaudit'],
+  ntfs3g: ['ntfs-3g.probe', 'ntfsfix', 'ntfsclone'],
   ntfsprogs: ['ntfsresize'],
   rsync: ['rsync'],
   selinuxrelabel: ['setfiles'],

@@ -260,7 +260,9 @@ function check(
 ): void {
   if (status !== null && (status === 0 || options.accept?.includes(status))) return;
   // Some programs say on their output why they fail.
-  const said = stderr === '' ? stdout.trim() : stderr;
+  const whole = stderr === '' ? stdout.trim() : stderr;
+  // Many explain all their options where one is wrong.
+  const said = options.foreign ? whole : whole.replace(/\n+usage:[^]*$/i, '');
   const text = said.length > QUOTED ? `... ${said.slice(-QUOTED)}` : said;
   const notRun = options.root === undefined ? null : /^chroot: failed to run command .*: (.*)$/m.exec(stderr);
   if (notRun !== null) throw notRunnable(program, notRun[1] as string, details(options));
