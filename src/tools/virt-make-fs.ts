@@ -4,6 +4,7 @@ import { fillBlankDisk } from './common/blank-disk.ts';
 import { EXIT } from './common/errors.ts';
 import { createHandle, type Handle } from './common/handle.ts';
 import { runTool, type ToolContext } from './common/run.ts';
+import { showWarnings } from './common/show-warnings.ts';
 import { parseSize } from './common/size.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { ToolError, UsageError } from './common/usage-error.ts';
@@ -155,6 +156,7 @@ async function make(
   const handle = await createHandle({ thread: 'own', ...reproducible });
   try {
     await handle.setProgram(tool);
+    showWarnings(handle, tool);
     if (options.verbose) await handle.setVerbose(true);
     if (options.trace) await handle.setTrace(true);
     await handle.diskCreate(output, options.format, size);

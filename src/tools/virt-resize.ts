@@ -4,6 +4,7 @@ import { createHandle, type Handle } from './common/handle.ts';
 import { humanSize } from './common/human.ts';
 import { runTool, type ToolContext } from './common/run.ts';
 import { maybeShowProgress } from './common/show-progress.ts';
+import { showWarnings } from './common/show-warnings.ts';
 import { parseSize } from './common/size.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { ToolError, UsageError } from './common/usage-error.ts';
@@ -85,6 +86,7 @@ function checkTarget(source: string, target: string, { size, dryRun }: ResizeOpt
 async function newHandle(tool: string, { verbose, trace }: ResizeOptions): Promise<Handle> {
   const handle = await createHandle({ thread: 'own' });
   await handle.setProgram(tool);
+  showWarnings(handle, tool);
   if (verbose) await handle.setVerbose(true);
   if (trace) await handle.setTrace(true);
   return handle;
