@@ -98,7 +98,7 @@ const ok = rawMessage(REPLY);
 
 function failure(code: ErrorCode, text: string, header = REPLY): Uint8Array {
   const writer = new XdrWriter(1 << 17);
-  writeError(writer, new GuestfsError(code, text));
+  writeError(writer, code, text);
   return rawMessage({ ...header, status: STATUS.ERROR }, writer.bytes());
 }
 

@@ -3,7 +3,7 @@
  * arguments, a result or an error. Words in place of a length announce progress, cancel a stream, or say that the
  * daemon is ready.
  */
-import { GuestfsError, isErrorCode, UnsupportedError } from '../errors/index.ts';
+import { GuestfsError, isErrorCode, UnsupportedError, type ErrorCode } from '../errors/index.ts';
 import { XdrReader } from './xdr/reader.ts';
 import type { XdrWriter } from './xdr/writer.ts';
 
@@ -87,9 +87,9 @@ const ERRNO_NAME_MAX = 32;
 const ERROR_TEXT_MAX = 65536;
 
 /** Write the error of a reply; a text that is too long is cut. */
-export function writeError(writer: XdrWriter, error: GuestfsError): void {
-  writer.string(error.code);
-  writer.string(cutText(error.message));
+export function writeError(writer: XdrWriter, code: ErrorCode, text: string): void {
+  writer.string(code);
+  writer.string(cutText(text));
 }
 
 function cutText(text: string): string {

@@ -93,12 +93,12 @@ describe('calls', () => {
 
   test('errors have errno and message', () => {
     assert.deepEqual(heard([callMessage('mkdir', ['relative'])]).slice(1), [
-      { error: 'EINVAL', message: "mkdir: path: 'relative': a guest path must begin with /" },
+      { error: 'EINVAL', message: "path: 'relative': a guest path must begin with /" },
     ]);
     assert.deepEqual(heard([callMessage('aug_close')]).slice(1), [
       {
         error: 'ENOTSUP',
-        message: 'aug_close: the engine backend does not have this action; the appliance backend has it',
+        message: 'the engine backend does not have this action; the appliance backend has it',
       },
     ]);
   });

@@ -219,7 +219,7 @@ export class DaemonServer {
       // The library cancelled what had failed already: the failure is the answer.
       if (!(late instanceof GuestfsError)) throw late;
     }
-    this.#sendError(header, error);
+    this.#sendError(header, error, entry.name);
   }
 
   #entryOf(procedure: number): ActionEntry | undefined {
@@ -247,8 +247,12 @@ export class DaemonServer {
     this.#send(header, STATUS.OK, body);
   }
 
-  #sendError(header: Header, error: GuestfsError): void {
-    this.#send(header, STATUS.ERROR, (writer) => writeError(writer, error));
+  #sendError(header: Header, error: GuestfsError, action = ''): void {
+    // Libraries put the action's name before the text themselves.
+    const prefix = `${action}: `;
+    const { code, message } = error;
+    const text = message.startsWith(prefix) ? message.slice(prefix.length) : message;
+    this.#send(header, STATUS.ERROR, (writer) => writeError(writer, code, text));
   }
 
   #send(header: Header, status: number, body?: (writer: XdrWriter) => void): void {
