@@ -3,7 +3,10 @@ import { buildInto } from '../backends/appliance/build/build.ts';
 import { cachedAppliance, daemonBundle, listCache } from '../backends/appliance/build/locate.ts';
 import { type AppliancePlan, type BuildInputs, planAppliance } from '../backends/appliance/build/plan.ts';
 import { GuestfsError } from '../errors/index.ts';
+import { probeHypervisor } from '../backends/appliance/launch/probe.ts';
+import { Settings } from '../handle/settings.ts';
 import { EXIT } from './common/errors.ts';
+import { createHandle } from './common/handle.ts';
 import { humanSize } from './common/human.ts';
 import { runTool, type ToolContext } from './common/run.ts';
 import type { ToolSpec } from './common/spec.ts';
@@ -22,7 +25,10 @@ export async function main(args: readonly string[], spec: ToolSpec = guestfsAppl
         await build(context, directory);
         return EXIT.ok;
       case 'check':
-        check(context);
+        await check(context);
+        return EXIT.ok;
+      case 'save':
+        await save(context);
         return EXIT.ok;
       case 'list':
         for (const { folder, used } of listCache(cachedir())) {
@@ -34,11 +40,14 @@ export async function main(args: readonly string[], spec: ToolSpec = guestfsAppl
         return EXIT.ok;
       default:
         throw new UsageError(
-          command === undefined ? 'say build, check, list or drop' : `there is no command '${command}'`,
+          command === undefined ? 'say build, check, save, list or drop' : `there is no command '${command}'`,
         );
     }
   });
 }
+
+/** Bytes of the disk of a machine that is only to be saved. */
+const SCRATCH = 1024 * 1024;
 
 /** As the library has it: LIBGUESTFS_CACHEDIR, TMPDIR, /var/tmp. */
 function cachedir(): string {
@@ -81,11 +90,30 @@ async function build(context: ToolContext, directory: string | undefined): Promi
   out.write(shortcomings(plan));
 }
 
-function check(context: ToolContext): void {
+async function check(context: ToolContext): Promise<void> {
   const plan = planAppliance(inputsOf(context));
   context.out.write(`kernel: ${plan.kernel.path} with the modules in ${plan.kernel.modules}\n`);
   context.out.write(`root: ${plan.root.entries().length} files, ${humanSize(plan.root.size)}\n`);
   context.out.write(shortcomings(plan));
+  const settings = new Settings();
+  settings.parseEnvironment(process.env);
+  const { version, acceleration, warning } = await probeHypervisor(settings.machine());
+  context.out.write(`qemu: ${settings.hv}, version ${version}, ${acceleration}\n`);
+  if (warning !== undefined) context.out.write(`${warning}\n`);
+}
+
+/** Leave a saved machine behind: what the first launch does. */
+async function save({ out }: ToolContext): Promise<void> {
+  const handle = await createHandle({ thread: 'own' });
+  const started = performance.now();
+  try {
+    await handle.setBackend('appliance');
+    await handle.addDriveScratch(SCRATCH);
+    await handle.launch();
+  } finally {
+    await handle.close();
+  }
+  out.write(`a machine came up in ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
 }
 
 /** What the appliance cannot do because the host lacks something. */

@@ -44,7 +44,9 @@ export class ApplianceBackend implements Backend {
       },
       cancelled: () => this.#ending,
     };
-    const launched = await launchMachine({ ...wanted, verbose }, events);
+    const launched = await launchMachine({ ...wanted, verbose }, events).catch((error: unknown) => {
+      throw this.#ending ? new GuestfsError('EINTR', 'the launch was given up') : error;
+    });
     this.#machine = launched.machine;
     this.#channel = launched.channel;
     // The session waits for it, and a machine that was saved has said it long ago.

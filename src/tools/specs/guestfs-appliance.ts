@@ -23,7 +23,7 @@ const ownOptions: readonly OptionSpec[] = [
 export const guestfsApplianceSpec: ToolSpec = {
   name: 'guestfs appliance',
   summary: 'make and look at the machine that the appliance backend boots',
-  usage: ['build [OPTION...] [DIRECTORY]', 'check [OPTION...]', 'list', 'drop'],
+  usage: ['build [OPTION...] [DIRECTORY]', 'check [OPTION...]', 'save', 'list', 'drop'],
   options: sortedOptions(generalOptions, ownOptions),
   examples: [
     ['guestfs appliance check', 'can this host make one, and what would it lack?'],

@@ -3,7 +3,11 @@ import type { ImageCommand } from './images.ts';
 
 /** Subcommands: how each is written after `guestfs`, and what it does. */
 const commands: readonly (readonly [name: string, usage: string, words: string])[] = [
-  ['appliance', 'build|check|list|drop [DIRECTORY]', 'make or look at the machine of the appliance backend'],
+  [
+    'appliance',
+    'build|check|save|list|drop [DIRECTORY]',
+    'make or look at the machine of the appliance backend',
+  ],
   ['cat', 'DISK FILE...', 'print files'],
   ['copy-out', 'DISK PATH... LOCAL-DIRECTORY', 'copy files and directories to the host'],
   ['df', 'DISK...', 'show free space'],

@@ -16,6 +16,8 @@ import { hostError } from '../../io/host-error.ts';
 
 /** Characters of the key that name a folder. */
 const KEY_LENGTH = 16;
+/** Days without use after which an appliance or a saved machine is removed. */
+export const KEPT_DAYS = 14;
 /** Milliseconds between looks at somebody else's lock. */
 const POLL = 50;
 

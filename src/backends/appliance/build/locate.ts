@@ -4,13 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageVersion } from '../../../actions/version.ts';
 import { MARK, writeAppliance } from './build.ts';
-import { applianceCache, folderOf, madeOnce, noteUse, tidyCache } from './cache.ts';
+import { applianceCache, folderOf, KEPT_DAYS, madeOnce, noteUse, tidyCache } from './cache.ts';
 import type { FileSet } from './file-set.ts';
 import { chooseKernel } from './kernel-choice.ts';
 import { type AppliancePlan, type BuildInputs, planAppliance } from './plan.ts';
 
-/** Days without use after which an appliance that does not fit the host any more is removed. */
-const KEPT_DAYS = 14;
 const PARTS = [MARK, 'kernel', 'initrd', 'root'];
 /** Folders whose change may mean that a program came or went. */
 const WATCHED = [

@@ -83,7 +83,7 @@ export const TOOL_GROUPS: readonly ToolGroup[] = [
     programs: ['btrfs', 'mkfs.btrfs'],
     more: ['btrfstune', 'btrfsck', 'btrfs-image', 'btrfs-map-logical'],
   },
-  { name: 'luks', programs: ['cryptsetup'], more: ['cryptsetup-reencrypt', 'clevis'] },
+  { name: 'luks', programs: ['cryptsetup'], more: ['cryptsetup-reencrypt', 'clevis', 'clevis-luks-unlock'] },
   { name: 'extlinux', programs: ['extlinux'] },
   { name: 'f2fs', programs: ['mkfs.f2fs'], more: ['fsck.f2fs', 'resize.f2fs'] },
   { name: 'fstrim', programs: ['fstrim'] },

@@ -169,7 +169,6 @@ function kernelWords({ settings, appliance, verbose, drives, memory }: MachinePl
     words.push('init_on_alloc=0', 'audit=0', 'mitigations=off', 'random.trust_cpu=on');
     words.push(`guestfs_control=${CONTROL_NAME}`);
     if (memory === undefined) words.push(`guestfs_drives=${drives.length + 1}`);
-    if (drives.some(({ drive }) => drive.label !== undefined)) words.push('guestfs_labels=1');
   }
   words.push(verbose ? 'guestfs_verbose=1' : 'quiet');
   if (settings.network) words.push('guestfs_network=1');

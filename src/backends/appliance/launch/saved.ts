@@ -17,7 +17,7 @@ import { createHash } from 'node:crypto';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { GuestfsError } from '../../../errors/index.ts';
-import { applianceCache, madeOnce, noteUse } from '../build/cache.ts';
+import { applianceCache, KEPT_DAYS, madeOnce, noteUse, tidyCache } from '../build/cache.ts';
 import type { MachineFacts, MachinePlan } from './arguments.ts';
 import { Machine, type MachineEvents, type MachineLines } from './machine.ts';
 import { Monitor } from './monitor.ts';
@@ -58,7 +58,10 @@ export async function savedMachine(
 ): Promise<string> {
   const cache = applianceCache(plan.settings.cachedir);
   const folder = join(cache, `machine-${keyOf(plan, hypervisor).slice(0, 16)}`);
-  await madeOnce(cache, folder, (unfinished) => save(plan, unfinished, limit, events));
+  await madeOnce(cache, folder, async (unfinished) => {
+    await save(plan, unfinished, limit, events);
+    tidyCache(cache, unfinished, KEPT_DAYS);
+  });
   const { mode, uid } = statSync(folder);
   if ((mode & 0o077) !== 0 || uid !== process.getuid?.()) {
     throw new GuestfsError('EPERM', `${folder}: others may change the saved machine, it is not used`, {
