@@ -56,7 +56,7 @@ function wantUnused({ platform }: ActionContext, device: GuestDevice, name: stri
     if (!overlaps) continue;
     throw new GuestfsError(
       'EBUSY',
-      `${name}: ${mountable}, which is on it, is mounted on ${mountpoint}; unmount it first`,
+      `${name}: ${used.name === device.name ? 'it' : `${mountable}, which shares space with it,`} is mounted on ${mountpoint}; unmount it first`,
       { device: name },
     );
   }
