@@ -79,6 +79,8 @@ write /f "one\\n"
   ),
   stdin: line(`${ext4} upload - /stdin : upload /dev/stdin /empty`, 'from standard input\n'),
   tarIn: line(`${ext4} mkdir /t : tar-in tree.tar /t : tgz-in tree.tar.gz /t : cat /t/deep/file`),
+  fatTar: line('-N fat2.img=fs:vfat:30M -m /dev/sda1 tar-in owned.tar /'),
+  fatLinks: line('--rw -a fat2.img -m /dev/sda1 tar-in tree.tar /'),
   badTar: line(`${ext4} tar-in append /`),
   gzippedTar: line(`${ext4} tar-in tree.tar.gz /`),
   failing: script(ext4, 'write /before x\nrm /nowhere\nwrite /after x\n'),
@@ -197,6 +199,7 @@ describe(
       symlinkSync('deep/file', at('tree', 'link'));
       run('tar', '-C', at('tree'), '-cf', at('tree.tar'), '.');
       run('gzip', '-k', at('tree.tar'));
+      run('tar', '-C', at('tree'), '--owner=7', '--group=8', '-cf', at('owned.tar'), 'deep');
       run('qemu-img', 'create', '-q', '-f', 'vmdk', at('image.vmdk'), '1M');
       runAll(runs);
       run('mke2fs', '-q', '-F', '-t', 'ext4', '-d', at('tree', 'deep'), at('lock.raw'), '20M');
@@ -281,6 +284,11 @@ describe(
     });
     test('archives', () => {
       assert.deepEqual(done('tarIn'), ['of the tree']);
+      done('fatTar');
+      assert.match(result('fatTar').stderr, /^guestfish: warning: owners and special modes are not kept/);
+      fails('fatLinks', /FAT has only files and directories, link would be neither/);
+      run('fsck.fat', '-n', cut('fat2.img', 128));
+      assert.equal(run('mtype', '-i', at('cut'), '::/deep/file'), 'of the tree\n');
       fails('badTar', /the input is no tar archive/);
       fails('gzippedTar', /compressed with gzip/);
     });
