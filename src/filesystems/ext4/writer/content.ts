@@ -60,14 +60,8 @@ export class ContentWriter {
     }
   }
 
-  /** Largest size that a file can have by its kind of map. */
-  #limit(number: number): number {
-    const { core } = this.#session;
-    return core.maps.of(number).maxBlocks * core.geometry.blockSize;
-  }
-
   #assertSize(number: number, size: number): void {
-    const limit = this.#limit(number);
+    const limit = this.#session.core.maps.of(number).maxSize;
     if (size > limit || size > Number.MAX_SAFE_INTEGER) {
       throw new GuestfsError('EFBIG', `inode ${number} would have ${size} bytes, expected at most ${limit}`);
     }
@@ -93,29 +87,36 @@ export class ContentWriter {
   write(number: number, offset: number, from: Uint8Array): void {
     for (let done = 0; done < from.length;) {
       const part = Math.min(PIECE, from.length - done);
-      this.#session.run(() => {
+      this.#assertSize(number, offset + from.length);
+      done += this.#session.run(() => {
         this.assertWritable(number, offset + done >= this.#size(number));
-        this.writePiece(number, offset + done, from.subarray(done, done + part));
+        const written = this.writePiece(number, offset + done, from.subarray(done, done + part), STEP_BUDGET);
         dropCapability(this.#session.core, number);
+        return written;
       });
-      done += part;
     }
   }
 
-  /** Write within the running operation. */
-  writePiece(number: number, offset: number, from: Uint8Array): void {
-    const end = offset + from.length;
+  /**
+   * Write within the running operation, which may stop early once it has touched `budget` blocks. Returns the bytes that
+   * were written.
+   */
+  writePiece(number: number, offset: number, all: Uint8Array, budget = Infinity): number {
+    let from = all;
+    let end = offset + from.length;
     this.#assertSize(number, end);
     const size = this.#size(number);
     if (this.#isInline(number)) {
       const old = this.#session.attributes.inlineData(number) ?? new Uint8Array(0);
-      if (this.#setInline(number, old, Math.max(size, end), (content) => content.set(from, offset))) return;
+      if (this.#setInline(number, old, Math.max(size, end), (content) => content.set(from, offset)))
+        return from.length;
       this.#leaveInline(number, old);
     } else if (size === 0 && offset === 0 && this.#tryInline(number, from)) {
-      return;
+      return from.length;
     }
     if (end > size) this.#zeroTail(number, size);
-    this.#writeBlocks(number, offset, from);
+    end = this.#writeBlocks(number, offset, from, budget);
+    from = from.subarray(0, end - offset);
     if (end > size) {
       this.setSize(number, end);
       this.#clean = { inode: number, size: end };
@@ -123,6 +124,7 @@ export class ContentWriter {
       const { core } = this.#session;
       stampContent(core.inodes.change(number), core.store.now(), core.geometry);
     }
+    return from.length;
   }
 
   /** An empty file without blocks may hold a little content in its inode. */
@@ -173,7 +175,8 @@ export class ContentWriter {
     }
   }
 
-  #writeBlocks(number: number, offset: number, from: Uint8Array): void {
+  /** Returns the end of what was written, which is all of it unless more than `budget` blocks of metadata changed. */
+  #writeBlocks(number: number, offset: number, from: Uint8Array, budget = Infinity): number {
     const { core, device } = this.#session;
     const { blockSize } = core.geometry;
     const end = offset + from.length;
@@ -196,7 +199,9 @@ export class ContentWriter {
         if (kind === 'unwritten') core.files.markWritten(number, logical, block, count);
       }
       position = stop;
+      if (core.store.touchedCount > budget) return position;
     }
+    return end;
   }
 
   /** Write blocks that hold nothing yet: what `part` leaves of the first and the last one is zeroed. */

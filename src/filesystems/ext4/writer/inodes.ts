@@ -58,6 +58,8 @@ export class LiveInodeStore implements InodeStore, LiveInodes, SpaceAccounts, Op
   readonly #hasUnused: boolean;
   #tables: Float64Array;
   #serial = 0;
+  /** The block of a table that was last read from the device. */
+  #lastRead = -1;
   /** True if a number may be used again in the transaction that freed it. */
   reuseAtOnce = true;
   /** Set by the writer. */
@@ -135,6 +137,10 @@ export class LiveInodeStore implements InodeStore, LiveInodes, SpaceAccounts, Op
     const tableBlocks = divideUp(inodesPerGroup, this.#perBlock);
     const within = Math.floor(((number - 1) % inodesPerGroup) / this.#perBlock);
     const window = Math.max(1, Math.floor(65536 / blockSize));
+    // Inodes that are visited in no order do not make their neighbours wanted.
+    const isNear = Math.abs(block - this.#lastRead) <= 2 * window;
+    this.#lastRead = block;
+    if (!isNear) return;
     const start = within - (within % window);
     this.#store.readAhead(block - within + start, Math.min(window, tableBlocks - start));
   }
@@ -219,6 +225,11 @@ export class LiveInodeStore implements InodeStore, LiveInodes, SpaceAccounts, Op
       if (this.#store.has(block)) this.#store.read(block).verified = undefined;
     }
     this.#changed.clear();
+  }
+
+  /** True if numbers become free with the next commit. */
+  get hasPending(): boolean {
+    return !this.reuseAtOnce && this.#freed.size > 0;
   }
 
   /** The transaction is durable. */

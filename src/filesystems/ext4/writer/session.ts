@@ -7,7 +7,7 @@ import { WriterCore } from './core.ts';
 import { createDirectoryWriter } from './directories/index.ts';
 import { GatheringDevice } from './gather.ts';
 import { OrphanList } from './orphans.ts';
-import type { StoreOptions } from './store.ts';
+import { REVOKED_IN_BLOCK, type StoreOptions } from './store.ts';
 import type { LiveGeometry } from './superblock.ts';
 
 /** A filesystem while it is being written: its parts, and the transaction that operations join. */
@@ -102,7 +102,7 @@ export class WriterSession {
     this.assertUsable();
     if (this.#unfinished) this.commit();
     const mixed = names !== undefined && this.#names !== undefined && names !== this.#names;
-    if (this.core.store.dirtyCount > this.#committer.capacity || (mixed && !this.atomic)) this.commit();
+    if (this.#isLarge() || (mixed && !this.atomic)) this.commit();
     if (names !== undefined) this.#names = names;
     let result: T;
     try {
@@ -110,7 +110,8 @@ export class WriterSession {
     } catch (error) {
       this.#changed();
       const full = error instanceof GuestfsError && error.code === 'ENOSPC';
-      if (!full || this.core.space.pendingClusters === 0 || this.#failure !== undefined) throw error;
+      const waits = this.core.space.pendingClusters > 0 || this.core.inodes.hasPending;
+      if (!full || !waits || this.#failure !== undefined) throw error;
       this.commit();
       try {
         result = this.core.store.operation(action);
@@ -120,8 +121,14 @@ export class WriterSession {
       }
     }
     this.#changed();
-    if (this.core.store.dirtyCount > this.#committer.capacity) this.commit();
+    if (this.#isLarge()) this.commit();
     return result;
+  }
+
+  /** True if the running transaction should be committed before more is added to it. */
+  #isLarge(): boolean {
+    const { store } = this.core;
+    return store.dirtyCount + store.revoked.size / REVOKED_IN_BLOCK > this.#committer.capacity;
   }
 
   /** Make everything so far durable. */

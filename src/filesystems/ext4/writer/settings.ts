@@ -1,7 +1,7 @@
 import { GuestfsError } from '../../../errors/index.ts';
 import type { AttributeChanges } from '../../writer.ts';
 import { INCOMPAT_CASEFOLD } from '../features.ts';
-import { INODE_CASEFOLD, Inode, S_IFDIR, S_IFMT } from '../layout.ts';
+import { INODE_CASEFOLD, INODE_EXTENTS, Inode, S_IFDIR, S_IFMT } from '../layout.ts';
 import { dropCapability } from './attributes/index.ts';
 import { flagsOf, groupOf, modeOf, setFlagsOf, setGroupOf, setUserOf, userOf } from './fields.ts';
 import { flagsForMode, INODE_APPEND, INODE_IMMUTABLE, INODE_USER_MODIFIABLE } from './flags.ts';
@@ -74,6 +74,12 @@ export function setFlags(session: WriterSession, number: number, flags: number):
           `directory ${number} is not empty: how it compares names cannot change`,
         );
       }
+    }
+    if (changed & INODE_EXTENTS) {
+      throw new GuestfsError(
+        'ENOTSUP',
+        `inode ${number} cannot change between extents and indirect blocks (chattr ${next & INODE_EXTENTS ? '+' : '-'}e)`,
+      );
     }
     const view = core.inodes.change(number);
     setFlagsOf(view, next);

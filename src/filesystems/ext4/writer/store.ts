@@ -8,6 +8,8 @@ import type { MetadataStore, StoredBlock } from './contract.ts';
 
 /** Bytes of unchanged metadata that are kept in memory. */
 const CLEAN_BYTES = 16 * 1024 * 1024;
+/** Blocks that one block of the log revokes at least. */
+export const REVOKED_IN_BLOCK = 100;
 /** Blocks that one device read of inode tables takes at most. */
 const READ_AHEAD_BYTES = 64 * 1024;
 
@@ -35,6 +37,8 @@ export class BlockEntry implements CachedBlock, StoredBlock {
   base: Uint8Array | undefined;
   /** True if the running operation made it: there is nothing to go back to. */
   made = false;
+  /** True if it was asked for since it was last thought of forgetting it. */
+  used = false;
 
   constructor(number: number, bytes: Uint8Array) {
     this.number = number;
@@ -112,9 +116,9 @@ export class BlockStore implements MetadataStore, LiveBlocks {
     return this.#dirty.size;
   }
 
-  /** Blocks that the running operation has changed so far. */
+  /** Blocks that the running operation has changed so far, and what revoking those that it freed takes in the log. */
   get touchedCount(): number {
-    return this.#touched.length;
+    return this.#touched.length + Math.floor(this.#droppedNumbers.length / REVOKED_IN_BLOCK);
   }
 
   dirtyBlocks(): Iterable<BlockEntry> {
@@ -141,11 +145,10 @@ export class BlockStore implements MetadataStore, LiveBlocks {
       entry = this.#clean.get(number);
       if (entry === undefined) {
         entry = this.#load(number, structure, owner);
-      } else {
-        this.#clean.delete(number);
+        this.#clean.set(number, entry);
       }
-      this.#clean.set(number, entry);
     }
+    entry.used = true;
     this.#last = entry;
     return entry;
   }
@@ -284,9 +287,17 @@ export class BlockStore implements MetadataStore, LiveBlocks {
     // Entries that were handed out stay valid objects; they are only no longer found.
     if (this.#clean.size <= this.#cleanCapacity) return;
     let excess = this.#clean.size - Math.floor(this.#cleanCapacity * 0.75);
-    for (const number of this.#clean.keys()) {
-      if (excess-- <= 0) break;
+    // What was used gets another round. Moving it to the end at each use would leave a hash map full of removed entries
+    // of the same few keys, all in the same chains.
+    for (const [number, entry] of this.#clean) {
+      if (excess <= 0) break;
       this.#clean.delete(number);
+      if (entry.used) {
+        entry.used = false;
+        this.#clean.set(number, entry);
+      } else {
+        excess--;
+      }
     }
     this.#last = undefined;
   }

@@ -14,6 +14,8 @@ export type RunTaker = (logical: number, block: number, count: number) => void;
 export interface FileMap {
   /** Most blocks that a file can have. */
   readonly maxBlocks: number;
+  /** Most bytes that Linux lets a file have, and shows of it. */
+  readonly maxSize: number;
   lookup(inode: number, logical: number, run: MappedRun): void;
   /** Map a run that is a hole. Throws ENOSPC. */
   insert(inode: number, logical: number, block: number, count: number, unwritten: boolean): void;

@@ -7,6 +7,7 @@ import type { InodeStore, SpaceAllocator } from '../contract.ts';
 import { emptyExtents } from '../inodes.ts';
 import type { BlockStore } from '../store.ts';
 import type { FileMap, MappedRun, RunTaker } from './contract.ts';
+import { countableBlocks } from './limits.ts';
 
 const HEADER = 12;
 const ENTRY = 12;
@@ -33,6 +34,7 @@ interface Node {
 /** Extent trees: changed node by node in place. */
 export class ExtentMap implements FileMap {
   readonly maxBlocks = BLOCK_LIMIT;
+  readonly maxSize: number;
   readonly #store: BlockStore;
   readonly #geometry: Geometry;
   readonly #inodes: InodeStore;
@@ -44,7 +46,10 @@ export class ExtentMap implements FileMap {
     this.#geometry = store.geometry;
     this.#inodes = inodes;
     this.#space = space;
-    this.#nodeMax = Math.floor((store.geometry.blockSize - HEADER) / ENTRY);
+    const { blockSize } = store.geometry;
+    // The number of the block behind the end must fit into 32 bits too.
+    this.maxSize = Math.min(BLOCK_LIMIT - 1, countableBlocks(store.geometry)) * blockSize;
+    this.#nodeMax = Math.floor((blockSize - HEADER) / ENTRY);
     // Where entries fill a block to its end, one of them gives way to the checksum.
     if (HEADER + this.#nodeMax * ENTRY + TAIL > store.geometry.blockSize && store.geometry.checksums)
       this.#nodeMax--;

@@ -4,6 +4,7 @@ import type { Geometry } from '../../superblock.ts';
 import type { InodeStore, SpaceAllocator } from '../contract.ts';
 import type { BlockStore } from '../store.ts';
 import type { FileMap, MappedRun, RunTaker } from './contract.ts';
+import { countableBlocks } from './limits.ts';
 
 /** Pointers in the inode to file blocks themselves; after them come those to blocks of pointers, one for each level. */
 const DIRECT = 12;
@@ -26,6 +27,7 @@ interface Place {
 /** Maps of direct and indirect blocks, as ext2 and ext3 have them. */
 export class IndirectMap implements FileMap {
   readonly maxBlocks: number;
+  readonly maxSize: number;
   readonly #store: BlockStore;
   readonly #geometry: Geometry;
   readonly #inodes: InodeStore;
@@ -40,6 +42,10 @@ export class IndirectMap implements FileMap {
     this.#space = space;
     this.#count = store.geometry.blockSize / 4;
     this.maxBlocks = Math.min(0x100000000, DIRECT + this.#count + this.#count ** 2 + this.#count ** 3);
+    // Where all blocks that the map itself could take are counted too.
+    const ownBlocks = 1 + (1 + this.#count) + (1 + this.#count + this.#count ** 2);
+    const { blockSize } = store.geometry;
+    this.maxSize = Math.min(this.maxBlocks, countableBlocks(store.geometry) - ownBlocks) * blockSize;
   }
 
   #place(inode: number, logical: number): Place {
