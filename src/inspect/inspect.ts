@@ -56,8 +56,10 @@ export function inspectOs(host: InspectionHost): OperatingSystem[] {
   try {
     for (const device of candidates(platform)) {
       host.checkCancelled();
-      const found = open(host, device, unread);
-      if (found !== undefined) opened.push(found);
+      for (const mountable of mountables(host, device)) {
+        const found = open(host, device, mountable, unread);
+        if (found !== undefined) opened.push(found);
+      }
     }
     const systems = opened.flatMap(({ role, mountable }) =>
       role.kind === 'root' ? [describe(host, mountable, role, opened)] : [],
@@ -78,13 +80,31 @@ function candidates({ devices }: Platform): GuestDevice[] {
     ...partitions.filter(({ extended }) => extended !== true),
     ...(devices.mdDevices?.() ?? []),
     ...devices.logicalVolumes(),
+    ...(devices.mappedDevices?.() ?? []),
   ];
+}
+
+/** What can be mounted of a device: itself, and the subvolumes of a btrfs where the platform can list them. */
+function mountables({ platform, warn }: InspectionHost, { name }: GuestDevice): string[] {
+  if (platform.subvolumes === undefined) return [name];
+  try {
+    return platform.identify.type(name) === 'btrfs' ? [name, ...platform.subvolumes(name)] : [name];
+  } catch (error) {
+    if (!(error instanceof GuestfsError)) throw error;
+    warn(`${name}: ${error.message}`);
+    return [name];
+  }
 }
 
 /** Types that hold no files and hide nothing: their content is found elsewhere, or there is none. */
 const NOTHING_TO_READ: ReadonlySet<string> = new Set(['swap', 'swsuspend', 'LVM2_member', 'jbd']);
 
-function open({ platform, warn }: InspectionHost, device: GuestDevice, unread: Unread[]): Opened | undefined {
+function open(
+  { platform, warn }: InspectionHost,
+  device: GuestDevice,
+  mountable: string,
+  unread: Unread[],
+): Opened | undefined {
   const { name } = device;
   let type: string | undefined;
   try {
@@ -97,9 +117,9 @@ function open({ platform, warn }: InspectionHost, device: GuestDevice, unread: U
         : 'which is not opened: it needs its key';
       throw new UnsupportedError(`${name} holds ${type}, ${why}`, { device: name });
     }
-    const opened = platform.openTree!(name);
-    const files = new GuestFiles(opened.tree, (message) => warn(`${name}: ${message}`));
-    return { mountable: name, opened, role: roleOf(files) };
+    const opened = platform.openTree!(mountable);
+    const files = new GuestFiles(opened.tree, (message) => warn(`${mountable}: ${message}`));
+    return { mountable, opened, role: roleOf(files) };
   } catch (error) {
     if (!(error instanceof GuestfsError)) throw error;
     if (error.code !== 'EINVAL') unread.push({ device: name, type, error });

@@ -37,6 +37,8 @@ export interface DeviceTable {
   open(name: string): BlockDevice;
   /** Active software RAID arrays, where the platform assembles them. */
   mdDevices?(): GuestDevice[];
+  /** Active devices of the mapper that are no logical volumes: opened encrypted ones. Sorted by name. */
+  mappedDevices?(): GuestDevice[];
   /** True where the drive below refuses writes. Throws as {@link find}. */
   isReadonly(name: string): boolean;
   /** Read the partition table of a disk again. */
@@ -130,6 +132,11 @@ export interface Platform {
   readonly watches?: WatchCapability;
   /** Why a feature group is missing here, naming the program that is; undefined where it is not. */
   unavailable?(group: string): string | undefined;
+  /**
+   * The subvolumes of a btrfs as mountables, without the one that is mounted where none is named. Throws where they
+   * cannot be listed.
+   */
+  subvolumes?(device: string): string[];
   /** Filesystem types that can be mounted, as vfs_type spells them. */
   filesystemTypes(): readonly string[];
   /** Write everything through. */

@@ -33,6 +33,17 @@ function filesystemType(context: ActionContext, device: GuestDevice): string {
   }
 }
 
+/** The subvolumes of a btrfs where the platform can list them; one that is damaged must not hide other devices. */
+function subvolumes(context: ActionContext, device: string): string[] {
+  try {
+    return context.platform.subvolumes?.(device) ?? [];
+  } catch (error) {
+    if (!(error instanceof GuestfsError)) throw error;
+    context.warn(`${device}: ${error.message}`);
+    return [];
+  }
+}
+
 /** What is on devices, without opening it. */
 export const identifyActions = {
   vfs_type: (context, mountable) => tag(context, mountable, 'TYPE'),
@@ -62,11 +73,14 @@ export const identifyActions = {
       ...partitions.filter((partition) => partition.extended !== true),
       ...(devices.mdDevices?.() ?? []),
       ...devices.logicalVolumes(),
+      ...(devices.mappedDevices?.() ?? []),
     ];
     const found: Record<string, string> = {};
     for (const device of candidates) {
       const type = filesystemType(context, device);
       if (!isContainer(type)) found[device.name] = type;
+      for (const subvolume of type === 'btrfs' ? subvolumes(context, device.name) : [])
+        found[subvolume] = type;
     }
     return found;
   },

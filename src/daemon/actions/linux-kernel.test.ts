@@ -199,6 +199,12 @@ test('btrfs', { skip: needsKernel(['btrfs'], 'btrfs', 'mkfs.btrfs', 'btrfstune')
     call('mount', ['btrfsvol:/dev/sda/sub', '/']);
     assert.deepEqual(call('mountpoints'), { 'btrfsvol:/dev/sda/sub': '/' });
     call('umount_all');
+    assert.deepEqual(call('list_filesystems'), {
+      '/dev/sda': 'btrfs',
+      'btrfsvol:/dev/sda/sub': 'btrfs',
+      '/dev/sdb': 'btrfs',
+      'btrfsvol:/dev/sdb/sub': 'btrfs',
+    });
     call('set_label', ['/dev/sda', 'other']);
     assert.equal(call('vfs_label', ['/dev/sda']), 'other');
     assert.ok((call('vfs_minimum_size', ['/dev/sda']) as number) > MIB);

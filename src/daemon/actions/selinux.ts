@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import type { ActionContext } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { guestPath, toolsOf, when } from '../tools.ts';
 
+const SELINUX = '/sys/fs/selinux/enforce';
 const CURRENT = '/proc/self/attr/current';
 
 function relabel(
@@ -35,7 +36,7 @@ function relabel(
   );
 }
 
-function withoutSelinux(cause: unknown): UnsupportedError {
+function withoutSelinux(cause?: unknown): UnsupportedError {
   return new UnsupportedError('the kernel that this daemon runs on has SELinux switched off', { cause });
 }
 
@@ -46,6 +47,8 @@ export const selinuxActions = {
   selinux_relabel: (context, specfile, path, options) => relabel(context, specfile, [path], options),
 
   getcon() {
+    // Other security modules answer there too.
+    if (!existsSync(SELINUX)) throw withoutSelinux();
     try {
       return readFileSync(CURRENT, 'utf8').replace(/[\0\n]+$/, '');
     } catch (error) {
@@ -54,6 +57,7 @@ export const selinuxActions = {
   },
 
   setcon(_context, context) {
+    if (!existsSync(SELINUX)) throw withoutSelinux();
     try {
       writeFileSync(CURRENT, context);
     } catch (error) {

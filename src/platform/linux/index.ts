@@ -15,6 +15,7 @@ import { LinuxLvm } from './lvm.ts';
 import { LinuxMounts } from './mounts.ts';
 import { openPrivateTree, orUnsupported } from './private-tree.ts';
 import { findProgram } from './run-tool.ts';
+import { subvolumeMountables } from './subvolumes.ts';
 import { machineDisks, sysText } from './sysfs.ts';
 import { LinuxTools } from './tools.ts';
 import { linuxWatches, type LinuxWatches } from './watches.ts';
@@ -98,6 +99,16 @@ export class LinuxPlatform implements Platform, TreeOpener {
 
   unavailable(group: string): string | undefined {
     return groupProblem(group, this.tools, this.watches !== undefined);
+  }
+
+  subvolumes(device: string): string[] {
+    const { tools } = this;
+    return tools.withMounted(device, (path) =>
+      subvolumeMountables(
+        device,
+        (...args) => tools.run('btrfs', [...args, path], { about: { device } }).stdout,
+      ),
+    );
   }
 
   filesystemTypes(): readonly string[] {
