@@ -97,8 +97,10 @@ async function check(context: ToolContext): Promise<void> {
   context.out.write(shortcomings(plan));
   const settings = new Settings();
   settings.parseEnvironment(process.env);
-  const { version, acceleration, warning } = await probeHypervisor(settings.machine());
-  context.out.write(`qemu: ${settings.hv}, version ${version}, ${acceleration}\n`);
+  const { version, acceleration, warning, note } = await probeHypervisor(settings.machine());
+  context.out.write(
+    `qemu: ${settings.hv}, version ${version}, ${acceleration}${note === undefined ? '' : `, as ${note}`}\n`,
+  );
   if (warning !== undefined) context.out.write(`${warning}\n`);
 }
 

@@ -97,10 +97,10 @@ LVM_SYSTEM_DIR=/run/lvm
 export PATH HOME LANG LVM_SYSTEM_DIR
 read -r words </proc/cmdline
 guestfs_channel= guestfs_control= guestfs_drives= guestfs_identifier= guestfs_network= guestfs_noreboot=
-guestfs_rescue= guestfs_verbose= guestfs_write_zeroes= selinux=
+guestfs_rescue= guestfs_verbose= console= selinux=
 for word in $words; do
   case $word in
-  guestfs_*=* | selinux=* | TERM=*)
+  guestfs_*=* | selinux=* | TERM=* | console=*)
     name=\${word%%=*}
     value=\${word#*=}
     case $name in *[!A-Za-z0-9_]*) continue ;; esac
@@ -195,16 +195,22 @@ activate
 control=
 [ -n "$guestfs_control" ] && control=$(port "$guestfs_control")
 [ -n "$control" ] && { serve_control <>"$control" >&0 2>/dev/console & }
+channel=$guestfs_channel
+[ -z "$channel" ] && channel=/dev/virtio-ports/org.libguestfs.channel.0
+case $channel in /dev/virtio-ports/*) [ -e "$channel" ] || channel=$(port "\${channel#/dev/virtio-ports/}") ;; esac
+cd /
+daemon() {
+  node /usr/lib/guestfs/guestfsd.cjs --channel "$channel" \${guestfs_verbose:+-v} \${guestfs_network:+-n}
+}
 if [ "$guestfs_rescue" = 1 ]; then
+  # The library waits for the daemon; the person wants the shell, and the machine ends with it.
+  daemon &
   [ -e /bin/bash ] && shell=bash || shell=sh
   cd /root
-  setsid -c "$shell" -i </dev/console >/dev/console 2>&1 || "$shell" -i
+  console=\${console%%,*}
+  setsid -c "$shell" -i <>"/dev/\${console:-console}" >&0 2>&0
 else
-  channel=$guestfs_channel
-  [ -z "$channel" ] && channel=/dev/virtio-ports/org.libguestfs.channel.0
-  case $channel in /dev/virtio-ports/*) [ -e "$channel" ] || channel=$(port "\${channel#/dev/virtio-ports/}") ;; esac
-  cd /
-  node /usr/lib/guestfs/guestfsd.cjs --channel "$channel" \${guestfs_verbose:+-v}
+  daemon
 fi
 sync
 if [ "$guestfs_noreboot" = 1 ]; then

@@ -64,8 +64,9 @@ export async function launchMachine(request: LaunchRequest, events: LaunchEvents
   const hypervisor = await probeHypervisor(settings);
   const appliance = await findAppliance(settings, events);
   if (hypervisor.warning !== undefined) events.warning(hypervisor.warning);
+  const reason = hypervisor.note === undefined ? '' : ` (${hypervisor.note})`;
   events.library(
-    `qemu ${hypervisor.version} (${settings.hv}), ${hypervisor.acceleration}, appliance ${appliance}`,
+    `qemu ${hypervisor.version} (${settings.hv}), ${hypervisor.acceleration}${reason}, appliance ${appliance}`,
   );
   events.progress(2, STEPS);
   const attempt = (choice: Hypervisor): Promise<LaunchedMachine> =>

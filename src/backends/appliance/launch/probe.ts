@@ -15,8 +15,10 @@ export interface Hypervisor {
   acceleration: Acceleration;
   sandbox: boolean;
   version: string;
-  /** What the user ought to know, in one sentence. */
+  /** What the user ought to know, in one sentence: there is KVM, and it does not work. */
   warning?: string;
+  /** Why there is no acceleration where nothing is wrong. */
+  note?: string;
 }
 
 /** Milliseconds that a machine on KVM may take until its firmware says its first word. */
@@ -44,7 +46,7 @@ export async function probeHypervisor(settings: MachineSettings): Promise<Hyperv
   if (isSet(settings, 'force_kvm') && found.acceleration !== 'kvm') {
     throw new GuestfsError(
       'ENOTSUP',
-      `force_kvm is set, but KVM cannot be used with ${hv}: ${found.warning ?? 'unknown reason'}`,
+      `force_kvm is set, but KVM cannot be used with ${hv}: ${found.warning ?? found.note ?? 'unknown reason'}`,
     );
   }
   return found;
@@ -111,8 +113,7 @@ async function probe(settings: MachineSettings): Promise<Hypervisor> {
   const base = { sandbox, version };
   if (isSet(settings, 'force_tcg')) return { ...base, acceleration: 'tcg' };
   const problem = kvmProblem();
-  if (problem !== undefined)
-    return { ...base, acceleration: 'tcg', warning: `${problem}: the machine runs without acceleration` };
+  if (problem !== undefined) return { ...base, acceleration: 'tcg', note: problem };
   const reason = await tryKvm(hv);
   if (reason === undefined) return { ...base, acceleration: 'kvm' };
   return {

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { needsTool, temporaryFolder } from '../../../test/support/tools.ts';
+import { Guestfs } from '../../handle/guestfs.ts';
+import { isAlive } from './build/cache.ts';
+import { chooseKernel } from './build/kernel-choice.ts';
+import { daemonBundle } from './build/locate.ts';
+
+/** Why there can be no appliance here, or false. */
+function obstacle(): string | false {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'needs Linux on x86_64';
+  if (daemonBundle() === undefined) return 'dist/bin/guestfsd.cjs is not built';
+  try {
+    chooseKernel();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return needsTool('qemu-system-x86_64', 'modprobe', 'mke2fs', 'lvm');
+}
+
+const folder = temporaryFolder();
+after(() => folder.remove());
+
+describe('the appliance, without KVM', { skip: obstacle() }, () => {
+  const disk = join(folder.path, 'disk.img');
+  const handle = async (): Promise<Guestfs> => {
+    const g = new Guestfs({ environment: false });
+    await g.setBackend('appliance');
+    await g.setBackendSettings(['force_tcg']);
+    await g.setPath(folder.path);
+    await g.setCachedir(folder.path);
+    await g.setTmpdir(folder.path);
+    await g.addDrive(disk, { format: 'raw', label: 'mine' });
+    return g;
+  };
+
+  test('it is built, saved, restored, writes, and is gone afterwards', { timeout: 600_000 }, async () => {
+    writeFileSync(disk, '');
+    truncateSync(disk, 64 * 1024 * 1024);
+    const g = await handle();
+    await g.launch();
+    assert.deepEqual(await g.listDevices(), ['/dev/sda']);
+    assert.deepEqual(await g.listDiskLabels(), { mine: '/dev/sda' });
+    await g.pvcreate('/dev/sda');
+    await g.vgcreate('group', ['/dev/sda']);
+    await g.lvcreate('volume', 'group', 32);
+    await g.mkfs('ext4', '/dev/group/volume');
+    await g.mount('/dev/group/volume', '/');
+    await g.write('/hello', 'from the machine\n');
+    const pid = await g.getPid();
+    assert.ok(isAlive(pid));
+    await g.close();
+    assert.ok(!isAlive(pid));
+
+    // What it wrote is there for the engine.
+    const engine = new Guestfs({ environment: false });
+    await engine.addDrive(disk, { readonly: true, format: 'raw' });
+    await engine.launch();
+    await engine.mountRo('/dev/group/volume', '/');
+    assert.equal(await engine.cat('/hello'), 'from the machine\n');
+    await engine.close();
+  });
+
+  test(
+    'one that dies in the middle of a call leaves the handle to be launched again',
+    { timeout: 600_000 },
+    async () => {
+      const g = await handle();
+      let quits = 0;
+      g.on('subprocess_quit', () => quits++);
+      await g.launch();
+      const pid = await g.getPid();
+      const call = g.zeroDevice('/dev/sda').then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      process.kill(pid, 'SIGKILL');
+      assert.match(String(await call), /zero_device: .*daemon/);
+      assert.equal(await g.isConfig(), true);
+      assert.equal(quits, 1);
+      await g.addDriveScratch(1024 * 1024);
+      await g.launch();
+      assert.deepEqual(await g.listDevices(), ['/dev/sda']);
+      await g.terminate();
+      await g.close();
+      const left = readdirSync(folder.path).filter((name) => name.startsWith('guestfs-'));
+      assert.deepEqual(left, []);
+    },
+  );
+});
