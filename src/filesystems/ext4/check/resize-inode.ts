@@ -43,7 +43,8 @@ export function* resizeMap(volume: Volume): Iterable<{ slot: number; block: numb
   const slots = geometry.blockSize / 4;
   for (let i = 0; i < geometry.superBlock.s_reserved_gdt_blocks; i++) {
     const block = first + used + i;
-    const copies = groups.map((group) => groupFirstBlock(geometry, group) + 1 + used + i);
+    // Where the superblock is not in the first block of group 0, the copies still count from that of their group.
+    const copies = groups.map((group) => block + group * geometry.blocksPerGroup);
     yield { slot: (used + i) % slots, block, copies };
   }
 }

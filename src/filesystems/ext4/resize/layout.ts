@@ -65,7 +65,9 @@ export function geometryAt(geometry: Geometry, blocksCount: number): Geometry {
     const oldLast = geometry.groupsCount - 1;
     const newLast = groupsCount - 1;
     let second = last;
-    if (last !== 0 && (last === oldLast || last > newLast)) second = newLast > 1 ? newLast : 0;
+    // Two groups have no room for a second copy; there is one again when there are more.
+    const had = last !== 0 || (oldLast <= 1 && first !== 0);
+    if (had && (last === 0 || last === oldLast || last > newLast)) second = newLast > 1 ? newLast : 0;
     superBlock.s_backup_bgs = [first <= newLast ? first : 0, second === first ? 0 : second];
   }
   return {
