@@ -9,9 +9,13 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const [factor = '20', seed = String(Math.floor(Date.now() / 1000) % 1_000_000)] = process.argv.slice(2);
-const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.test.ts'))
-  .map((name) => join(root, 'src', name))
+const files = ['src', 'test']
+  .flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+      join(root, folder, name),
+    ),
+  )
+  .filter((path) => path.endsWith('.test.ts'))
   .filter((path) => /\bfuzz\(/.test(readFileSync(path, 'utf8')));
 process.stdout.write(`fuzzing ${files.length} test files, factor ${factor}, seed ${seed}\n`);
 const result = spawnSync(

@@ -1,3 +1,4 @@
+import { CorruptError } from '../../../errors/index.ts';
 import { crc32cRaw } from '../../../bytes/crc32c.ts';
 import type { Field } from '../../../bytes/layout.ts';
 import { crc16, crcOfU32, crcOfZeroes } from '../checksum.ts';
@@ -60,8 +61,18 @@ export class Descriptors {
     this.#wide = (geometry.incompat & INCOMPAT_64BIT) !== 0 && geometry.descSize >= 64;
   }
 
-  get(group: number, name: Name): number {
+  /** Where a group's descriptor is. Throws CorruptError for a group that there is not. */
+  #base(group: number): number {
     const base = group * this.#descSize;
+    if (base >= 0 && base + this.#descSize <= this.bytes.length) return base;
+    throw new CorruptError(
+      'ext4_group_desc',
+      `something leads to group ${group}, expected one of the ${this.bytes.length / this.#descSize} that there are`,
+    );
+  }
+
+  get(group: number, name: Name): number {
+    const base = this.#base(group);
     const low = f[`${name}_lo`] as Field<number>;
     const high = f[`${name}_hi`] as Field<number>;
     if (low.size === 2) {
@@ -88,7 +99,7 @@ export class Descriptors {
   }
 
   flags(group: number): number {
-    return this.#view.getUint16(group * this.#descSize + f.bg_flags.offset, true);
+    return this.#view.getUint16(this.#base(group) + f.bg_flags.offset, true);
   }
 
   setFlags(group: number, flags: number): void {

@@ -9,6 +9,7 @@ import { readGeometry, readSuperBlock, type Geometry } from '../superblock.ts';
 import { Committer, STATE_CLEAN } from '../check/commit.ts';
 import { noSuperBlock } from '../check/index.ts';
 import { leadBlocks } from '../check/places.ts';
+import { assertSoundBitmaps, assertSoundDescriptors } from '../check/sound.ts';
 import { ClusterSpace } from '../check/space.ts';
 import { Volume } from '../check/volume.ts';
 import { allowedBlocks, geometryAt } from './layout.ts';
@@ -57,9 +58,8 @@ function openChecked(device: BlockDevice): Geometry {
 }
 
 /**
- * Bytes to which {@link resizeExt} shrinks a filesystem at most.
- *
- * @public
+ * Bytes to which {@link resizeExt} shrinks a filesystem at most, as its superblock and descriptors have it: what a
+ * journal that was not replayed holds does not count. Throws CorruptError where they are damaged.
  */
 export function minimumSizeOf(device: BlockDevice): number {
   const view = readSuperBlock(device);
@@ -67,7 +67,9 @@ export function minimumSizeOf(device: BlockDevice): number {
     throw noSuperBlock();
   }
   const geometry = readGeometry(view, device);
-  return minimumBlocks(new Volume(device, geometry)) * geometry.blockSize;
+  const volume = new Volume(device, geometry);
+  assertSoundDescriptors(volume);
+  return minimumBlocks(volume) * geometry.blockSize;
 }
 
 /**
@@ -84,7 +86,7 @@ export function minimumSizeOf(device: BlockDevice): number {
  * when it grows a mounted filesystem.
  *
  * Throws EINVAL where the filesystem was not checked since its last mount or is not clean, and for sizes that cannot
- * be; ENOSPC where it does not fit; EROFS; UnsupportedError for what cannot be moved.
+ * be; ENOSPC where it does not fit; CorruptError for damage, before anything is written; EROFS; UnsupportedError for what cannot be moved.
  */
 export function resizeExt(
   device: BlockDevice,
@@ -98,6 +100,7 @@ export function resizeExt(
   const { blockSize } = geometry;
   const deviceBlocks = Math.floor(device.size / blockSize);
   const volume = new Volume(device, geometry);
+  assertSoundDescriptors(volume);
   let wanted: number;
   if (size === 'minimum') wanted = Math.min(minimumBlocks(volume), geometry.blocksCount);
   else if (size === undefined) wanted = Math.floor((Math.floor(device.size / PAGE) * PAGE) / blockSize);
@@ -114,6 +117,7 @@ export function resizeExt(
   const blocks = allowedBlocks(volume.geometry, wanted);
   const report = { blockSize, oldBlocks: geometry.blocksCount, newBlocks: blocks };
   if (blocks === geometry.blocksCount) return report;
+  assertSoundBitmaps(volume);
   if (blocks > geometry.blocksCount) grow(volume, blocks);
   else shrink(volume, blocks, options.progress ?? (() => {}));
   return report;

@@ -4,6 +4,7 @@ import { INCOMPAT_RECOVER } from '../features.ts';
 import { groupFirstBlock } from '../groups.ts';
 import { noSuperBlock } from '../check/index.ts';
 import { blocksInGroup } from '../check/places.ts';
+import { assertSoundBitmaps, assertSoundDescriptors } from '../check/sound.ts';
 import { Volume } from '../check/volume.ts';
 import { readGeometry, readSuperBlock } from '../superblock.ts';
 
@@ -32,6 +33,8 @@ export function zeroFree(device: BlockDevice, options: ZeroFreeOptions = {}): nu
     );
   }
   const volume = new Volume(device, geometry);
+  assertSoundDescriptors(volume);
+  assertSoundBitmaps(volume);
   const { blockSize, clusterRatio } = geometry;
   const buffer = new Uint8Array(Math.max(PIECE_BYTES, blockSize));
   let written = 0;

@@ -1,6 +1,7 @@
 import type { BlockDevice } from '../../../block/device.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { Committer } from '../check/commit.ts';
+import { assertSoundDescriptors } from '../check/sound.ts';
 import { sealSuperBlock, writeSuperBlock } from '../check/superblock-write.ts';
 import { Volume } from '../check/volume.ts';
 import { COMPAT_HAS_JOURNAL, INCOMPAT_CSUM_SEED, RO_COMPAT_GDT_CSUM } from '../features.ts';
@@ -51,6 +52,7 @@ export function setExtUuid(device: BlockDevice, uuid: Uint8Array): boolean {
 /** Checksums of group descriptors begin with the UUID: all of them change with it. */
 function withDescriptors(device: BlockDevice, geometry: Geometry, uuid: Uint8Array): false {
   const volume = new Volume(device, geometry);
+  assertSoundDescriptors(volume);
   // It finds the journal by descriptors whose checksums are still those of the old UUID.
   const committer = new Committer(volume, { loose: true });
   volume.superBlock.s_uuid = uuid;
