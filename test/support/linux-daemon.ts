@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Daemon, type CallIO } from '../../src/daemon/daemon.ts';
@@ -39,6 +39,8 @@ export function linuxGuest(...sizes: readonly number[]): LinuxGuest {
   const { path: folder, remove } = temporaryFolder();
   const disks: string[] = [];
   const detach = (): void => {
+    // Whatever a failed test left mounted must go before its files do.
+    spawnSync('umount', ['--recursive', '--lazy', join(folder, 'sysroot')], { stdio: 'ignore' });
     for (const disk of disks.splice(0)) run('losetup', '-d', `/dev/${disk}`);
     remove();
   };

@@ -51,15 +51,15 @@ const KERNEL_TYPES = new Set([
 export class LinuxMounts implements MountControl, WritableMounts {
   readonly #options: MountOptions;
   readonly #tree: KernelTree;
-  /** Mounts that were there before, by the kernel's numbers. */
-  readonly #before: ReadonlySet<number>;
-  /** How what we mounted was called, by the kernel's number of the mount. */
-  readonly #given = new Map<number, string>();
+  /** Mounts that were there before, by {@link keyOf}. */
+  readonly #before: ReadonlySet<string>;
+  /** How what we mounted was called, by {@link keyOf} of the mount. */
+  readonly #given = new Map<string, string>();
 
   constructor(options: MountOptions) {
     this.#options = options;
     this.#tree = options.tree;
-    this.#before = new Set(kernelMounts().map(({ id }) => id));
+    this.#before = new Set(kernelMounts().map(keyOf));
   }
 
   mount(request: MountRequest): void {
@@ -97,7 +97,7 @@ export class LinuxMounts implements MountControl, WritableMounts {
   #unmountEach(how: UnmountOptions): void {
     const failures: unknown[] = [];
     for (const mount of this.#mounts().toReversed()) {
-      if (this.#options.live && !this.#given.has(mount.id)) continue;
+      if (this.#options.live && !this.#given.has(keyOf(mount))) continue;
       try {
         this.#detach(mount, how);
       } catch (error) {
@@ -221,7 +221,7 @@ export class LinuxMounts implements MountControl, WritableMounts {
       about: { device: mountable, path: mountpoint },
     });
     const made = kernelMounts().findLast((mount) => mount.mountpoint === this.#tree.host(path));
-    if (made !== undefined) this.#given.set(made.id, mountable);
+    if (made !== undefined) this.#given.set(keyOf(made), mountable);
   }
 
   #detach(mount: KernelMount, { force = false, lazy = false }: UnmountOptions): void {
@@ -229,22 +229,21 @@ export class LinuxMounts implements MountControl, WritableMounts {
     this.#run('umount', [...flags, '--', mount.mountpoint], {
       about: { path: this.#guestPath(mount.mountpoint) },
     });
-    this.#given.delete(mount.id);
+    this.#given.delete(keyOf(mount));
   }
 
   #mounts(): KernelMount[] {
     const { root } = this.#tree;
-    return kernelMounts().filter(
-      ({ id, mountpoint, type }) =>
-        (this.#options.live
-          ? !KERNEL_TYPES.has(type)
-          : !this.#before.has(id) && (mountpoint === root || mountpoint.startsWith(`${root}/`))) &&
-        (this.#given.has(id) || !KERNEL_TYPES.has(type)),
-    );
+    return kernelMounts().filter((mount) => {
+      const { mountpoint, type } = mount;
+      if (!this.#given.has(keyOf(mount)) && KERNEL_TYPES.has(type)) return false;
+      if (this.#options.live) return true;
+      return !this.#before.has(keyOf(mount)) && (mountpoint === root || mountpoint.startsWith(`${root}/`));
+    });
   }
 
   #mountable(mount: KernelMount): string {
-    const given = this.#given.get(mount.id);
+    const given = this.#given.get(keyOf(mount));
     if (given !== undefined) return given;
     return this.#options.devices.nameOfNode(mount.source) ?? mount.source;
   }
@@ -287,4 +286,9 @@ export class LinuxMounts implements MountControl, WritableMounts {
     const parent = this.#tree.realpath(slash <= 0 ? '/' : trimmed.slice(0, slash));
     return this.#tree.host(join(parent, name));
   }
+}
+
+/** What tells a mount from others: its number alone is given to another mount when it is gone. */
+function keyOf({ id, mountpoint }: KernelMount): string {
+  return `${id} ${mountpoint}`;
 }
