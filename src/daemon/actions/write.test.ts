@@ -32,6 +32,8 @@ for (const { name, skip, with: on } of unixKinds) {
         assert.equal(guest.text('/second-name'), 'new');
         guest.call('write_append', '/f', ' and more');
         guest.call('internal_write_append', '/appended', 'made');
+        guest.call('internal_write', '/written', 'made');
+        assert.equal(guest.text('/written'), 'made');
         assert.equal(guest.text('/f') + guest.text('/appended'), 'new and moremade');
         assert.equal(guest.call('pwrite', '/f', 'X', 1), 1);
         assert.equal(guest.call('pwrite', '/f', 'end', 20), 3);
