@@ -1,5 +1,6 @@
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
-import { listSuperBlock, openExt4 } from '../../filesystems/ext4/index.ts';
+import { listSuperBlock } from '../../filesystems/ext4/index.ts';
+import { minimumSizeOf } from '../../filesystems/ext4/resize/index.ts';
 import { ATTRIBUTE_LETTERS } from '../../vfs/attribute-letters.ts';
 import type { FileRef } from '../../vfs/tree.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
@@ -55,11 +56,6 @@ export const extActions = {
         { device },
       );
     }
-    const filesystem = openExt4(platform.devices.open(device));
-    try {
-      return filesystem.minimumSize();
-    } finally {
-      filesystem.close();
-    }
+    return minimumSizeOf(platform.devices.open(device));
   },
 } satisfies Partial<DaemonActions>;

@@ -30,7 +30,6 @@ import {
   S_IFREG,
 } from './layout.ts';
 import { BlockMapper, fillMapSource, newMapSource, type MapSource } from './mapping.ts';
-import { minimumBytes } from './minimum-size.ts';
 import { findOrphans, type Orphans } from './orphans.ts';
 import type { Patches } from './patches.ts';
 import { inodeSize, readStat } from './stat.ts';
@@ -239,11 +238,6 @@ export class Ext4FileSystem implements FileSystem {
       this.#orphans.freedInodes += this.#patches?.freedInodes ?? 0;
     }
     return this.#orphans;
-  }
-
-  /** Bytes to which the filesystem could be shrunk, estimated. */
-  minimumSize(): number {
-    return minimumBytes(this.geometry, this.groups);
   }
 
   /** How a name of raw bytes is shown in a directory. */

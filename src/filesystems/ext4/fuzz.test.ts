@@ -10,6 +10,7 @@ import { GuestfsError } from '../../errors/index.ts';
 import { crc32cRaw } from '../../bytes/crc32c.ts';
 import { ext4Format, listSuperBlock, openExt4 } from './index.ts';
 import { fillMapSource, newMapSource, type Run } from './mapping.ts';
+import { minimumSizeOf } from './resize/index.ts';
 import { inodeSize } from './stat.ts';
 
 const ROUNDS = Number(process.env['FUZZ_ROUNDS'] ?? 60);
@@ -35,7 +36,7 @@ function readEverything(image: Uint8Array): void {
   attempt(() => listSuperBlock(device));
   const fs = openExt4(device);
   attempt(() => fs.statfs());
-  attempt(() => fs.minimumSize());
+  attempt(() => minimumSizeOf(device));
   const seen = new Set<number>();
   const visit = (number: number): void => {
     if (seen.has(number) || seen.size > 400) return;

@@ -67,10 +67,5 @@ export function listSuperBlock(device: BlockDevice): Map<string, string> {
   return tune2fsList(superBlock);
 }
 
-/** Bytes to which the filesystem could be shrunk, estimated; see {@link Ext4FileSystem.minimumSize}. */
-export function minimumSize(filesystem: Ext4FileSystem): number {
-  return filesystem.minimumSize();
-}
-
 /** ext2, ext3 and ext4 in the registry of filesystems. */
 export const ext4Format: FileSystemFormat = { name: 'ext4', probe, open: openExt4 };
