@@ -5,9 +5,9 @@ import { windowSize, type Tables } from '../windows.ts';
 const SECTOR = 512;
 const SECTORS = windowSize / SECTOR;
 /** Clean windows that are kept: 4 MiB. */
-const CLEAN = 64;
+const CLEAN = 256;
 /** Dirty windows from which on they should be written: 8 MiB. */
-const CROWDED = 128;
+const CROWDED = 512;
 
 /**
  * What a changed sector belongs to, in the order in which changes reach the disk: what is referred to comes before
