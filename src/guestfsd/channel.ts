@@ -40,7 +40,7 @@ export function openChannel(channel: string | undefined): DescriptorTransport {
   const path = channel ?? findPort();
   return about(path, () => {
     const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-    return new DescriptorTransport(fd, { pages: fstatSync(fd).isCharacterDevice() });
+    return new DescriptorTransport(fd, { nonBlocking: true, pages: fstatSync(fd).isCharacterDevice() });
   });
 }
 

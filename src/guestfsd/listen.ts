@@ -14,7 +14,7 @@ export async function listen(
 ): Promise<void> {
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     try {
-      serve(new DescriptorTransport(descriptorOf(socket)));
+      serve(new DescriptorTransport(descriptorOf(socket), { nonBlocking: true }));
     } finally {
       socket.destroy();
     }

@@ -68,7 +68,7 @@ export class DaemonChannel {
   cancelWordCame(): boolean {
     if (this.closed !== undefined) return false;
     if (this.#end - this.#start < 4) {
-      if (!this.#transport.readable()) return false;
+      if (!this.#readable()) return false;
       this.#makeRoom(4);
       if (!this.#fill()) throw this.fail('the peer ended the connection');
       if (this.#end - this.#start < 4) return false;
@@ -124,6 +124,14 @@ export class DaemonChannel {
     const read = this.#read(this.#buffer.subarray(this.#end));
     this.#end += read;
     return read > 0;
+  }
+
+  #readable(): boolean {
+    try {
+      return this.#transport.readable();
+    } catch (error) {
+      throw this.fail(`cannot read from the peer: ${(error as Error).message}`);
+    }
   }
 
   #read(into: Uint8Array): number {

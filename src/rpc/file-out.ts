@@ -6,6 +6,12 @@ import { chunkLength, putChunkHeader } from './messages.ts';
 /** Bytes that are gathered before they are written: one system call for many chunks. */
 const BATCH = 128 * 1024;
 
+/** Memory for the chunks of one stream after the other, of data up to `chunkMax` bytes each. */
+export function streamBuffer(chunkMax: number): Uint8Array {
+  const chunk = chunkLength(chunkMax);
+  return new Uint8Array(Math.max(1, Math.floor(BATCH / chunk)) * chunk);
+}
+
 /**
  * The stream of a FileOut argument as the daemon writes it. `begin` is called before the first byte: it sends the
  * reply that the chunks follow.
@@ -24,13 +30,13 @@ export class FileOutStream implements ByteSink {
   begun = false;
   #cancelled = false;
 
-  constructor(channel: DaemonChannel, chunkMax: number, begin: () => void) {
+  /** `buffer` is from {@link streamBuffer}. */
+  constructor(channel: DaemonChannel, chunkMax: number, buffer: Uint8Array, begin: () => void) {
     this.#channel = channel;
     this.#chunkMax = chunkMax;
     this.#begin = begin;
-    const chunk = chunkLength(chunkMax);
-    this.#buffer = new Uint8Array(Math.max(1, Math.floor(BATCH / chunk)) * chunk);
-    this.#view = new DataView(this.#buffer.buffer);
+    this.#buffer = buffer;
+    this.#view = new DataView(buffer.buffer);
   }
 
   write(bytes: Uint8Array): void {

@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 export interface Readiness {
   /** Wait until reading or writing may go on; may return early. */
   wait(direction: 'read' | 'write'): void;
-  /** True if a read would not wait; false where that cannot be told. */
-  readable(): boolean;
+  /** Whether a read would not wait; undefined where that cannot be told. */
+  readable(): boolean | undefined;
   /** Something was read or written: the next wait begins short. */
   progressed(): void;
 }
@@ -55,9 +55,12 @@ function nativePoll(): Poll | undefined {
 
 const never = new Int32Array(new SharedArrayBuffer(4));
 
-/** How to wait for a descriptor on this system: by poll(2), or by trying again after pauses that grow. */
-export function readinessOf(fd: number): Readiness {
-  const call = nativePoll();
+/**
+ * How to wait for a descriptor on this system: by poll(2), or by trying again after pauses that grow. `native` false
+ * leaves out poll(2), as where koffi is missing.
+ */
+export function readinessOf(fd: number, native = true): Readiness {
+  const call = native ? nativePoll() : undefined;
   if (call !== undefined) {
     return {
       wait(direction) {
@@ -75,7 +78,7 @@ export function readinessOf(fd: number): Readiness {
       Atomics.wait(never, 0, 0, pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     },
-    readable: () => false,
+    readable: () => undefined,
     progressed() {
       pause = FIRST_PAUSE;
     },

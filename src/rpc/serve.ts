@@ -6,7 +6,7 @@ import { toGuestfsError } from '../daemon/failure.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { ChannelClosed, type DaemonChannel } from './daemon-channel.ts';
 import { FileInStream } from './file-in.ts';
-import { FileOutStream } from './file-out.ts';
+import { FileOutStream, streamBuffer } from './file-out.ts';
 import {
   CHUNK_MAX,
   DIRECTION,
@@ -68,6 +68,7 @@ export class DaemonServer {
   readonly #meter: ProgressMeter;
   #chunkMax = CHUNK_MAX;
   #ownActions: readonly string[] = [];
+  #streamBuffer: Uint8Array | undefined;
   #running: Running | undefined;
   #nextLook = 0;
 
@@ -201,7 +202,10 @@ export class DaemonServer {
   #outputOf(running: Running): FileOutStream | undefined {
     const { entry, header } = running;
     if (!givesFile(entry) && (header.procedure < OWN_ACTIONS || entry.ret.type === 'void')) return undefined;
-    const output = new FileOutStream(this.#channel, this.#chunkMax, () => this.#sendReply(header));
+    this.#streamBuffer ??= streamBuffer(this.#chunkMax);
+    const output = new FileOutStream(this.#channel, this.#chunkMax, this.#streamBuffer, () =>
+      this.#sendReply(header),
+    );
     running.output = output;
     return output;
   }
@@ -237,6 +241,7 @@ export class DaemonServer {
       });
       this.#sendReply(header, (writer) => writeAgreement(writer, { chunk, actions: this.#ownActions }));
       this.#chunkMax = chunk;
+      this.#streamBuffer = undefined;
     } catch (error) {
       if (!(error instanceof GuestfsError)) throw error;
       this.#sendError(header, error);

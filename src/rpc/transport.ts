@@ -16,23 +16,44 @@ const PAGE = 4096;
 /** Reads that one system call may make of such a port. */
 const PAGES = 32;
 
+/** What is known of a descriptor. */
+export interface DescriptorOptions {
+  /** It is a virtio-serial port that does not block: it is read page by page, as many as there are. */
+  pages?: boolean;
+  /** Reading it never waits. */
+  nonBlocking?: boolean;
+  /** False does without koffi. */
+  native?: boolean;
+}
+
 /**
- * An open descriptor: a socket, or the port of a virtio-serial channel. It is used as it is, blocking or not; only
- * one that does not block, or a system with koffi, lets {@link Transport.readable} tell anything.
+ * An open descriptor: a socket, or the port of a virtio-serial channel. It is used as it is, blocking or not. Without
+ * koffi {@link Transport.readable} can only tell of one that is known not to block.
  */
 export class DescriptorTransport implements Transport {
   readonly #fd: number;
   readonly #ready: Readiness;
-  /** A port that does not block: it is read page by page, as many as there are. */
   readonly #pages: boolean;
+  readonly #nonBlocking: boolean;
+  /** What was read to see whether there is anything. */
+  #ahead: Uint8Array = new Uint8Array(0);
+  #ended = false;
 
-  constructor(fd: number, options: { pages?: boolean } = {}) {
+  constructor(fd: number, options: DescriptorOptions = {}) {
     this.#fd = fd;
-    this.#ready = readinessOf(fd);
+    this.#ready = readinessOf(fd, options.native);
     this.#pages = options.pages ?? false;
+    this.#nonBlocking = options.nonBlocking ?? false;
   }
 
   read(into: Uint8Array): number {
+    if (this.#ahead.length > 0) {
+      const part = this.#ahead.subarray(0, into.length);
+      into.set(part);
+      this.#ahead = this.#ahead.subarray(part.length);
+      return part.length;
+    }
+    if (this.#ended) return 0;
     const views = this.#pages ? pagesOf(into) : [into];
     for (;;) {
       try {
@@ -59,7 +80,18 @@ export class DescriptorTransport implements Transport {
   }
 
   readable(): boolean {
-    return this.#ready.readable();
+    if (this.#ahead.length > 0 || this.#ended) return true;
+    const known = this.#ready.readable();
+    if (known !== undefined || !this.#nonBlocking) return known ?? false;
+    const bytes = new Uint8Array(4);
+    try {
+      this.#ahead = bytes.subarray(0, readvSync(this.#fd, [bytes]));
+    } catch (error) {
+      if (isNotReady(error)) return false;
+      throw error;
+    }
+    this.#ended = this.#ahead.length === 0;
+    return true;
   }
 }
 
