@@ -77,6 +77,11 @@ test(
       call('set_e2attrs', ['/a/b/file', 'S'], {});
       call('write', ['/a/b/file', Buffer.from('three')]);
       assert.match(call('get_e2attrs', ['/a/b/file']) as string, /S/);
+      call('set_e2attrs', ['/a/b/file', 'a'], {});
+      call('write_append', ['/a/b/file', Buffer.from('more')]);
+      fails('EPERM', /not permitted/, () => call('write', ['/a/b/file', Buffer.from('other')]));
+      call('set_e2attrs', ['/a/b/file', 'a'], { clear: true });
+      call('write', ['/a/b/file', Buffer.from('three')]);
       assert.deepEqual(call('mountpoints'), { '/dev/sda1': '/' });
       call('remount', ['/'], { rw: false });
       fails('EROFS', /Read-only/, () => call('touch', ['/new']));

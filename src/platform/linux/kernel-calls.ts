@@ -80,6 +80,17 @@ export interface Libc {
 
 /** The C library through koffi; undefined where that is not there or the machine is not a 64-bit one. */
 export function loadLibc(): Libc | undefined {
+  if (!looked) {
+    looked = true;
+    found = findLibc();
+  }
+  return found;
+}
+
+let looked = false;
+let found: Libc | undefined;
+
+function findLibc(): Libc | undefined {
   const wide = process.arch === 'x64' || process.arch === 'arm64' || process.arch === 'riscv64';
   if (process.platform !== 'linux' || !wide) return undefined;
   try {

@@ -40,7 +40,7 @@ export interface WritableMounts {
 export class KernelTreeWriter implements TreeWriter {
   readonly #tree: KernelTree;
   readonly #mounts: WritableMounts;
-  #writing: { path: string; fd: number } | undefined;
+  #writing: { path: string; fd: number; appends: boolean } | undefined;
 
   constructor(tree: KernelTree, mounts: WritableMounts) {
     this.#tree = tree;
@@ -116,7 +116,7 @@ export class KernelTreeWriter implements TreeWriter {
   write(file: FileRef, offset: number, from: Uint8Array): void {
     const { path } = kernelNode(file);
     if (offset < 0) throw fail('EINVAL', path, `the offset ${offset} is negative`);
-    const fd = this.#descriptor(path);
+    const fd = this.#descriptor(path, offset);
     try {
       writeAll(fd, from, offset);
     } catch (error) {
@@ -263,14 +263,25 @@ export class KernelTreeWriter implements TreeWriter {
     if (type !== S_IFREG) throw fail('EINVAL', path, 'it is not a regular file and has no content here');
   }
 
-  #descriptor(path: string): number {
-    if (this.#writing?.path === path) return this.#writing.fd;
+  #descriptor(path: string, offset: number): number {
+    const kept = this.#writing;
+    if (kept?.path === path && !kept.appends) return kept.fd;
     this.release();
     this.#wantRegular(path);
-    this.#at(path, (host) => {
-      this.#writing = { path, fd: openSync(host, WRITE) };
-    });
-    return (this.#writing as { fd: number } | undefined)?.fd ?? -1;
+    const host = fsPath(this.#tree.host(path));
+    try {
+      this.#writing = { path, fd: openSync(host, WRITE), appends: false };
+    } catch (error) {
+      // A file that only grows (chattr +a) is opened for that alone.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EPERM' || offset !== Number(this.#tree.stats(path).size)) throw fromNode(error, path);
+      try {
+        this.#writing = { path, fd: openSync(host, WRITE | constants.O_APPEND), appends: true };
+      } catch (second) {
+        throw fromNode(second, path);
+      }
+    }
+    return this.#writing.fd;
   }
 
   #at(path: string, act: (host: string | Buffer) => void): void {

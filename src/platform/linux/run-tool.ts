@@ -17,6 +17,7 @@ import { decodeText } from '../../bytes/text.ts';
 import { GuestfsError, UnsupportedError, type ErrorDetails } from '../../errors/index.ts';
 import type { ToolOptions, ToolResult, ToolStream } from '../tools-capability.ts';
 import { isPlainText } from './host-bytes.ts';
+import { loadLibc } from './kernel-calls.ts';
 import { codeOfMessage } from './kernel-error.ts';
 
 /** Where programs are looked for beside the folders of PATH: a daemon's PATH often lacks those of the administrator. */
@@ -203,6 +204,13 @@ function feed(fd: number, read: (into: Uint8Array) => number): void {
  * waited for it, the kernel shows it as a zombie, with the status that wait(2) would give.
  */
 function waitFor(pid: number): { status: number | null; signal: string | null } {
+  const libc = loadLibc();
+  if (libc !== undefined) {
+    // Nobody else waits for it as long as the event loop stands still, and so it does not stay a zombie.
+    waitpid ??= libc.function('int waitpid(int pid, void *status, int options)');
+    const status = new Int32Array(1);
+    if (waitpid(pid, new Uint8Array(status.buffer), 0) === pid) return ending(status[0] as number);
+  }
   for (;;) {
     let stat: string;
     try {
@@ -216,14 +224,20 @@ function waitFor(pid: number): { status: number | null; signal: string | null } 
       .trim()
       .split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') {
-      const code = Number(fields[EXIT_CODE_FIELD] ?? '0');
-      const signal = code & 0x7f;
-      return signal === 0
-        ? { status: code >> 8, signal: null }
-        : { status: null, signal: `number ${signal}` };
+      return ending(Number(fields[EXIT_CODE_FIELD] ?? '0'));
     }
     Atomics.wait(never, 0, 0, STEP);
   }
+}
+
+let waitpid: ((...args: unknown[]) => number) | undefined;
+
+/** How a program ended, by what wait(2) tells of it. */
+function ending(code: number): { status: number | null; signal: string | null } {
+  const signal = code & 0x7f;
+  return signal === 0
+    ? { status: (code >> 8) & 0xff, signal: null }
+    : { status: null, signal: `number ${signal}` };
 }
 
 /** Field 52 of proc(5)'s stat, counted from the third, the state. */
