@@ -122,9 +122,13 @@ async function bringUp(
     secrets: folder.keepSecrets(secrets),
   });
   checkWanted(events);
-  const restored = maySave(facts) ? await tryRestore(facts, planIn, hypervisor, events) : undefined;
+  const restored = maySave(facts) ? await tryRestore(facts, planIn, hypervisor, events) : {};
   checkWanted(events);
-  return restored ?? (await boot(planIn, bootLimit(settings, hypervisor), facts, events));
+  if (restored.launched !== undefined) return restored.launched;
+  const booted = await boot(planIn, bootLimit(settings, hypervisor), facts, events);
+  // What boots with the same drives and could not be restored was saved badly.
+  if (restored.unusable !== undefined) dropSavedMachine(restored.unusable);
+  return booted;
 }
 
 function bootLimit(settings: MachineSettings, { acceleration }: Hypervisor): number {
@@ -144,12 +148,19 @@ function maySave({ settings, appliance, verbose }: MachineFacts): boolean {
   return appliance.own && plain && wanted && !verbose;
 }
 
+/** What came of trying to restore a machine. */
+interface Restored {
+  launched?: LaunchedMachine;
+  /** The folder of a saved machine that did not come up. */
+  unusable?: string;
+}
+
 async function tryRestore(
   facts: MachineFacts,
   planIn: (folder: PrivateFolder) => MachinePlan,
   hypervisor: Hypervisor,
   events: LaunchEvents,
-): Promise<LaunchedMachine | undefined> {
+): Promise<Restored> {
   const { settings, drives } = facts;
   const output = outputOf(events);
   let saved: string;
@@ -157,7 +168,7 @@ async function tryRestore(
     saved = await savedMachine(facts, hypervisor.version, bootLimit(settings, hypervisor), output);
   } catch (error) {
     events.library(`no machine can be saved: ${(error as Error).message}`);
-    return undefined;
+    return {};
   }
   events.progress(8, STEPS);
   try {
@@ -170,11 +181,10 @@ async function tryRestore(
       throw error;
     }
     events.progress(STEPS, STEPS);
-    return { machine, channel: lines.channel, how: 'restored' };
+    return { launched: { machine, channel: lines.channel, how: 'restored' } };
   } catch (error) {
     events.library(`the saved machine cannot be used: ${(error as Error).message}`);
-    dropSavedMachine(saved);
-    return undefined;
+    return { unusable: saved };
   }
 }
 
