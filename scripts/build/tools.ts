@@ -14,12 +14,15 @@ import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { buildParts } from './parts.ts';
 
-/** Names of the commands, out of package.json, so that none is built without being installed or the reverse. */
+/**
+ * Names of the commands, out of package.json, so that none is built without being installed or the reverse; without
+ * guestfsd, which is a bundle of its own (daemon.ts).
+ */
 function toolNames(root: string): string[] {
   const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     bin: Record<string, string>;
   };
-  return Object.keys(bin);
+  return Object.keys(bin).filter((name) => name !== 'guestfsd');
 }
 
 /** The records with their words are as large as all else together, and only help needs them: a file of their own. */
