@@ -86,6 +86,7 @@ const PHRASES: readonly (readonly [string, ErrorCode])[] = [
   ['structure needs cleaning', 'EUCLEAN'],
   ['unknown filesystem type', 'ENODEV'],
   ['operation not supported', 'ENOTSUP'],
+  ['inappropriate ioctl for device', 'ENOTSUP'],
   ['not supported', 'ENOTSUP'],
   ['permission denied', 'EACCES'],
   ['operation not permitted', 'EPERM'],
