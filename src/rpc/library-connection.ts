@@ -84,6 +84,7 @@ export class LibraryConnection {
     const serial = this.#serial;
     this.#serial = (this.#serial + 1) >>> 0;
     const message = requestMessage(call, serial);
+    if (call.secret) call.body.fill(0);
     const running = new RunningCall(call, serial);
     this.#running = running;
     try {

@@ -1,3 +1,4 @@
+import { wipeKeys } from '../actions/check.ts';
 import { actionEntry, actionNames, type ActionEntry } from '../actions/table.ts';
 import type { Daemon, DaemonHooks, CallIO } from '../daemon/daemon.ts';
 import { monotonicMilliseconds } from '../daemon/monotonic.ts';
@@ -187,7 +188,12 @@ export class DaemonServer {
     if (output !== undefined && givesFile(entry)) io.output = output;
     this.#meter.start();
     this.#nextLook = monotonicMilliseconds() + LOOK_EVERY;
-    const result = daemon.call(entry.name, call.args, call.options, io);
+    let result: unknown;
+    try {
+      result = daemon.call(entry.name, call.args, call.options, io);
+    } finally {
+      wipeKeys(entry, call.args);
+    }
     input?.finish(false);
     this.#meter.finish();
     if (output === undefined) {

@@ -35,6 +35,8 @@ export class SocketBackend implements Backend {
     const socket = await connect(this.#path);
     this.#socket = socket;
     const session = new RemoteSession(socket, this.#events, () => {
+      // While it is being launched the launch fails, which says enough.
+      if (this.#session === undefined) return;
       this.#session = undefined;
       this.#events.quit(false);
     });

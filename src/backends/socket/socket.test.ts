@@ -278,12 +278,13 @@ describe('attaching', () => {
     await daemons.close();
   });
 
-  /** A server that says what it is given to everybody. */
-  async function saying(bytes: Uint8Array): Promise<{ server: Server; path: string }> {
+  /** A server that says what it is given to everybody, and hangs up if it shall. */
+  async function saying(bytes: Uint8Array, end = false): Promise<{ server: Server; path: string }> {
     const path = join(folder.path, `s${Math.floor(performance.now() * 1000)}`);
     const server = createServer((socket) => {
       socket.on('error', () => undefined).resume();
       socket.write(bytes);
+      if (end) socket.end();
     });
     await new Promise<void>((resolve) => {
       server.listen(path, resolve);
@@ -312,5 +313,8 @@ describe('attaching', () => {
       fails('ETIMEDOUT', /did not say within 30 ms/),
     );
     silent.server.close();
+    const dying = await saying(Uint8Array.of(0xf5, 0xf5, 0x5f, 0xf5), true);
+    await assert.rejects(new SocketBackend(dying.path, events).launch(config), fails('ENOTCONN'));
+    dying.server.close();
   });
 });
