@@ -100,6 +100,47 @@ test('small writes are one message, large ones an upload, appending goes in part
   assert.deepEqual(asked, ['internal_write', 'upload', append, append, append, append]);
 });
 
+test('applications: of rpm by the daemon, of deb out of its text', async () => {
+  const status =
+    'Package: b\nStatus: install ok installed\nVersion: 1:2-3\nArchitecture: all\n\nPackage: a\nStatus: install ok installed\nVersion: 4\n';
+  const debian = daemon({
+    inspect_get_package_format: () => 'deb',
+    exists: () => true,
+    download: () => Buffer.from(status),
+  });
+  const found = (await run('inspect_list_applications2', debian.calls, '/dev/sda')) as Record<
+    string,
+    unknown
+  >[];
+  assert.deepEqual(
+    found.map(({ app2Name, app2Epoch, app2Version, app2Release, app2Arch }) => [
+      app2Name,
+      app2Epoch,
+      app2Version,
+      app2Release,
+      app2Arch,
+    ]),
+    [
+      ['a', 0, '4', '', ''],
+      ['b', 1, '2', '3', 'all'],
+    ],
+  );
+  const [first] = (await run('inspect_list_applications', debian.calls, '/dev/sda')) as Record<
+    string,
+    unknown
+  >[];
+  assert.equal(first?.['appName'], 'a');
+  const redHat = daemon({
+    inspect_get_package_format: () => 'rpm',
+    internal_list_rpm_applications: () => found,
+  });
+  assert.deepEqual(await run('inspect_list_applications2', redHat.calls, '/dev/sda'), found);
+  const other = daemon({ inspect_get_package_format: () => 'pacman' });
+  await assert.rejects(run('inspect_list_applications2', other.calls, '/dev/sda'), /pacman/);
+  const none = daemon({ inspect_get_package_format: () => 'unknown' });
+  assert.deepEqual(await run('inspect_list_applications2', none.calls, '/dev/sda'), []);
+});
+
 test('journal fields have a length each; one that cannot be is refused', async () => {
   const field = (text: string, length = text.length): Buffer => {
     const bytes = Buffer.alloc(8 + text.length);

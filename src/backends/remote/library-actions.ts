@@ -2,12 +2,17 @@
  * The actions that libguestfs answers in its library, on top of what its daemon has. They lift the limit of a
  * message: whole files and long lists come as streams, and long lists of names are asked for in parts.
  */
-import type { Stat, Statns } from '../../actions/generated/structs.ts';
+import type { Application, Application2, Stat, Statns } from '../../actions/generated/structs.ts';
 import { decodeText } from '../../bytes/text.ts';
+import { application2 } from '../../daemon/applications.ts';
 import { BUFFER_CAP, TEXT_CAP } from '../../daemon/content.ts';
 import { statOf } from '../../daemon/statns.ts';
 import { TextList } from '../../daemon/text-list.ts';
-import { GuestfsError } from '../../errors/index.ts';
+import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
+import { apkPackages } from '../../formats/apk.ts';
+import { MemoryContent } from '../../formats/content.ts';
+import { dpkgPackages } from '../../formats/dpkg.ts';
+import { LARGEST_DATABASE } from '../../formats/package.ts';
 import { OLD_READDIR } from '../../rpc/procedures.ts';
 import { readStructStream } from '../../rpc/xdr/results.ts';
 import { sortBytes } from '../../vfs/order.ts';
@@ -104,6 +109,51 @@ function partOf(names: readonly string[], from: number, most: number): readonly 
   return names.slice(from, to);
 }
 
+/** Package databases that are one text, with what reads it. */
+const PACKAGE_TEXTS = {
+  deb: { paths: ['/var/lib/dpkg/status'], parse: dpkgPackages },
+  apk: { paths: ['/lib/apk/db/installed', '/usr/lib/apk/db/installed'], parse: apkPackages },
+} as const;
+
+/** The packages of a guest that is inspected and mounted, sorted by name: rpm's by the daemon, others out of their text. */
+async function applications(daemon: DaemonCalls, root: unknown): Promise<Application2[]> {
+  const format = (await daemon.call('inspect_get_package_format', [root])) as string;
+  if (format === 'rpm') return (await daemon.call('internal_list_rpm_applications', [])) as Application2[];
+  if (format !== 'deb' && format !== 'apk') {
+    if (format === 'unknown') return [];
+    throw new UnsupportedError(
+      `packages of the format ${format} are not read from a daemon of libguestfs; a guestfsd of this package does it`,
+    );
+  }
+  const { paths, parse } = PACKAGE_TEXTS[format];
+  for (const path of paths) {
+    if (!(await daemon.call('exists', [path]))) continue;
+    const bytes = await daemon.gather('download', [file(path)], LARGEST_DATABASE);
+    const packages = Array.from(parse(new MemoryContent(bytes), path));
+    packages.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    return packages.map(application2);
+  }
+  return [];
+}
+
+/** The older struct out of the newer. */
+function older(found: Application2): Application {
+  return {
+    appName: found.app2Name,
+    appDisplayName: found.app2DisplayName,
+    appEpoch: found.app2Epoch,
+    appVersion: found.app2Version,
+    appRelease: found.app2Release,
+    appInstallPath: found.app2InstallPath,
+    appTransPath: found.app2TransPath,
+    appPublisher: found.app2Publisher,
+    appUrl: found.app2Url,
+    appSourcePackage: found.app2SourcePackage,
+    appSummary: found.app2Summary,
+    appDescription: found.app2Description,
+  };
+}
+
 /** Extended attributes of several files: each file's begin with one without a name, whose value counts them. */
 const listOf =
   (action: string): LibraryAction =>
@@ -160,6 +210,10 @@ export const libraryActions: Readonly<Record<string, LibraryAction | undefined>>
   stat: async (daemon, [path]): Promise<Stat> => statOf((await daemon.call('statns', [path])) as Statns),
 
   lstat: async (daemon, [path]): Promise<Stat> => statOf((await daemon.call('lstatns', [path])) as Statns),
+
+  inspect_list_applications2: (daemon, [root]) => applications(daemon, root),
+
+  inspect_list_applications: async (daemon, [root]) => (await applications(daemon, root)).map(older),
 
   filesystem_walk: streamOf('internal_filesystem_walk', 'tsk_dirent'),
   find_inode: streamOf('internal_find_inode', 'tsk_dirent'),

@@ -1,4 +1,3 @@
-import type { Application, Application2 } from '../../actions/generated/structs.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { PackageRecord } from '../../formats/package.ts';
 import {
@@ -13,6 +12,7 @@ import {
 import type { Platform } from '../../platform/contract.ts';
 import type { TreeOpener } from '../../platform/inspect-capability.ts';
 import type { ActionContext } from '../context.ts';
+import { application, application2 } from '../applications.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 
 /** What the last inspect_os found, by root. */
@@ -62,45 +62,6 @@ function windowsOnly(what: string) {
     throw new GuestfsError('EINVAL', `${root} is a ${type} system, expected Windows: it has no ${what}`, {
       device: root,
     });
-  };
-}
-
-function application2(record: PackageRecord): Application2 {
-  return {
-    app2Name: record.name,
-    app2DisplayName: '',
-    app2Epoch: record.epoch,
-    app2Version: record.version,
-    app2Release: record.release,
-    app2Arch: record.arch,
-    app2InstallPath: '',
-    app2TransPath: '',
-    app2Publisher: record.publisher,
-    app2Url: record.url,
-    app2SourcePackage: record.sourcePackage,
-    app2Summary: record.summary,
-    app2Description: record.description,
-    app2Class: '',
-    app2Spare2: '',
-    app2Spare3: '',
-    app2Spare4: '',
-  };
-}
-
-function application(record: PackageRecord): Application {
-  return {
-    appName: record.name,
-    appDisplayName: '',
-    appEpoch: record.epoch,
-    appVersion: record.version,
-    appRelease: record.release,
-    appInstallPath: '',
-    appTransPath: '',
-    appPublisher: record.publisher,
-    appUrl: record.url,
-    appSourcePackage: record.sourcePackage,
-    appSummary: record.summary,
-    appDescription: record.description,
   };
 }
 
