@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { EXIT } from './common/errors.ts';
 import { GuestPaths } from './common/guest-paths.ts';
 import { readShared } from './common/operands.ts';
 import { runTool } from './common/run.ts';
-import { finishGuest, openGuestForWriting } from './common/writing.ts';
+import { openGuestForWriting, writeIntoGuest } from './common/writing.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { maybeShowProgress } from './common/show-progress.ts';
 import { UsageError } from './common/usage-error.ts';
@@ -30,8 +31,13 @@ export async function main(args: readonly string[], spec: ToolSpec = virtCopyInS
     try {
       maybeShowProgress(handle, progress, false);
       const directory = await new GuestPaths(handle).resolve(target);
-      for (const path of operands) await handle.copyIn(path, directory);
-      await finishGuest(handle, { made: operands.map((path) => `${directory}/${baseName(path)}`) });
+      await writeIntoGuest(handle, async (made) => {
+        for (const path of operands) {
+          // What is not there leaves nothing that needs a label.
+          if (existsSync(path)) made.push(`${directory}/${baseName(path)}`);
+          await handle.copyIn(path, directory);
+        }
+      });
     } finally {
       await handle.close();
     }

@@ -4,7 +4,7 @@ import { SharedOptions } from './common/request.ts';
 import { runTool, type ToolContext } from './common/run.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { ToolError, UsageError } from './common/usage-error.ts';
-import { finishGuest, openGuestForWriting } from './common/writing.ts';
+import { openGuestForWriting, writeIntoGuest } from './common/writing.ts';
 import type { CustomizeContext } from './customize/context.ts';
 import { operations, type Operation } from './customize/operations.ts';
 import { virtCustomizeSpec } from './specs/virt-customize.ts';
@@ -43,20 +43,20 @@ export async function main(args: readonly string[], spec: ToolSpec = virtCustomi
     const handle = await openGuestForWriting(spec.name, shared, { dryRun });
     try {
       const [root] = shared.mounts.length > 0 ? [] : await handle.inspectGetRoots();
-      const made: string[] = [];
-      const customize: CustomizeContext = {
-        handle,
-        root,
-        passwordCrypto: options.passwordCrypto,
-        say: (line) => void context.out.write(`${line}\n`),
-        made: (path) => void made.push(path),
-      };
-      for (const { operation, argument, run } of steps) {
-        tell(describe(operation, argument));
-        await run(customize);
-      }
-      tell(dryRun ? 'Dropping the changes: this was a dry run' : 'Finishing off');
-      await finishGuest(handle, { made });
+      await writeIntoGuest(handle, async (made) => {
+        const customize: CustomizeContext = {
+          handle,
+          root,
+          passwordCrypto: options.passwordCrypto,
+          say: (line) => void context.out.write(`${line}\n`),
+          made: (path) => void made.push(path),
+        };
+        for (const { operation, argument, run } of steps) {
+          tell(describe(operation, argument));
+          await run(customize);
+        }
+        tell(dryRun ? 'Dropping the changes: this was a dry run' : 'Finishing off');
+      });
     } finally {
       await handle.close();
     }

@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { EXIT } from './common/errors.ts';
 import { GuestPaths } from './common/guest-paths.ts';
 import { readShared } from './common/operands.ts';
 import { runTool } from './common/run.ts';
-import { finishGuest, openGuestForWriting } from './common/writing.ts';
+import { openGuestForWriting, writeIntoGuest } from './common/writing.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { maybeShowProgress } from './common/show-progress.ts';
 import { UsageError } from './common/usage-error.ts';
@@ -40,8 +41,11 @@ export async function main(args: readonly string[], spec: ToolSpec = virtTarInSp
     try {
       maybeShowProgress(handle, progress, false);
       const path = await new GuestPaths(handle).resolve(directory);
-      await handle.tarIn(archive, path, options);
-      await finishGuest(handle, options.selinux === true ? {} : { made: [path] });
+      await writeIntoGuest(handle, async (made) => {
+        const isThere = archive === '-' || existsSync(archive);
+        if (isThere && options.selinux !== true) made.push(path);
+        await handle.tarIn(archive, path, options);
+      });
     } finally {
       await handle.close();
     }

@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { EXIT } from './common/errors.ts';
 import { fileOutput } from './common/file-output.ts';
 import { readShared } from './common/operands.ts';
 import { runTool } from './common/run.ts';
 import { openMounted } from './common/session.ts';
-import { finishGuest, openGuestForWriting } from './common/writing.ts';
+import { openGuestForWriting, writeIntoGuest } from './common/writing.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { UsageError } from './common/usage-error.ts';
 import { virtTarSpec } from './specs/wrappers.ts';
@@ -33,8 +34,10 @@ export async function main(args: readonly string[], spec: ToolSpec = virtTarSpec
     if (direction === 'in') {
       const written = await openGuestForWriting(spec.name, shared);
       try {
-        await written.tarIn(archive, directory, gzip ? { compress: 'gzip' } : {});
-        await finishGuest(written, { made: [directory] });
+        await writeIntoGuest(written, async (made) => {
+          if (archive === '-' || existsSync(archive)) made.push(directory);
+          await written.tarIn(archive, directory, gzip ? { compress: 'gzip' } : {});
+        });
       } finally {
         await written.close();
       }

@@ -58,6 +58,10 @@ const runs: Record<string, Run> = {
     guest: 'debian',
     argv: ['virt-tar-in', '-a', 'IMAGE', '--compress=gzip', 'archive.tar.gz', '/srv'],
   },
+  tarInLabelled: { guest: 'fedora', argv: ['virt-tar-in', '-a', 'IMAGE', 'archive.tar', '/srv'] },
+  tarInCut: { guest: 'fedora', argv: ['virt-tar-in', '-a', 'IMAGE', 'cut.tar', '/srv'] },
+  tarInMissing: { guest: 'fedora', argv: ['virt-tar-in', '-a', 'IMAGE', 'nowhere.tar', '/srv'] },
+  copyInHalf: { guest: 'fedora', argv: ['virt-copy-in', '-a', 'IMAGE', 'file', 'nowhere', '/srv'] },
   tarInStdin: { guest: 'debian', argv: ['virt-tar-in', '-a', 'IMAGE', '-', '/srv'] },
   tarInOld: { guest: 'debian', argv: ['virt-tar', '-u', 'IMAGE', '/srv', 'archive.tar'] },
   files: customize(
@@ -154,6 +158,7 @@ describe(
       writeFileSync(at('commands'), '# comment\nmkdir /srv/x\nwrite /srv/x/y:long \\\nline\n');
       run('tar', '-C', at('folder'), '--owner=5', '--group=6', '-cf', at('archive.tar'), 'inside', 'link');
       writeFileSync(at('archive.tar.gz'), gzipSync(readFileSync(at('archive.tar'))));
+      writeFileSync(at('cut.tar'), readFileSync(at('archive.tar')).subarray(0, 1200));
       (runs['tarInStdin'] as Run).stdin = readFileSync(at('archive.tar'), 'latin1');
       const names = Object.keys(runs);
       for (const name of names) copyFileSync(at(`${(runs[name] as Run).guest}.base`), image(name));
@@ -220,6 +225,20 @@ describe(
         assert.equal(cat(name, '/srv/inside'), 'inside\n', name);
         assert.equal(modeAndOwner(image(name), '/srv/inside'), '0751 5:6', name);
       }
+    });
+
+    test('what is written has its labels made, also where the rest failed', () => {
+      done('tarInLabelled');
+      assert.ok(ls('tarInLabelled', '/').includes('.autorelabel'));
+      for (const [name, made] of [
+        ['tarInCut', 'inside'],
+        ['copyInHalf', 'file'],
+      ] as const) {
+        assert.equal(results.get(name)?.status, 1, name);
+        assert.deepEqual(ls(name, '/srv'), [made]);
+        assert.ok(ls(name, '/').includes('.autorelabel'), name);
+      }
+      fails('tarInMissing', /nowhere/);
     });
 
     test('virt-customize: files', () => {

@@ -38,6 +38,25 @@ export async function finishGuest(handle: Handle, { made = [] }: GuestChanges = 
   await handle.sync();
 }
 
+/**
+ * Run what writes into a guest, and finish it. Where it fails half-way, what it made until then needs its labels as well;
+ * the failure is thrown then. `made` is what the work names while it goes on.
+ */
+export async function writeIntoGuest(handle: Handle, work: (made: string[]) => Promise<void>): Promise<void> {
+  const made: string[] = [];
+  try {
+    await work(made);
+  } catch (error) {
+    try {
+      await finishGuest(handle, { made });
+    } catch {
+      // The first failure says more.
+    }
+    throw error;
+  }
+  await finishGuest(handle, { made });
+}
+
 /** True where the mounted guest is set up to use SELinux. */
 export async function usesSelinux(handle: Handle): Promise<boolean> {
   if (!(await handle.isFile(SELINUX_CONFIG, { followsymlinks: true }))) return false;
@@ -49,6 +68,7 @@ export async function usesSelinux(handle: Handle): Promise<boolean> {
 async function someUnlabelled(handle: Handle, paths: readonly string[]): Promise<boolean> {
   for (const path of paths) {
     if (await handle.isDir(path)) return true;
+    if (!(await handle.exists(path)) && !(await handle.isSymlink(path))) continue;
     const attributes = await handle.lgetxattrs(path);
     if (!attributes.some(({ attrname }) => attrname === 'security.selinux')) return true;
   }
