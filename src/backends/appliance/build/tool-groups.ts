@@ -132,12 +132,12 @@ export const TOOL_GROUPS: readonly ToolGroup[] = [
     ],
   },
   { name: 'mdadm', programs: ['mdadm'] },
-  { name: 'network', programs: ['ip'], more: ['dhclient', 'udhcpc', 'dhcpcd'] },
+  { name: 'network', programs: ['ip'], more: ['dhclient', 'dhclient-script', 'udhcpc', 'dhcpcd'] },
   { name: 'nilfs2', programs: ['mkfs.nilfs2'], more: ['nilfs-tune', 'nilfs-resize'] },
   {
     name: 'ntfs3g',
     programs: ['ntfs-3g', 'ntfs-3g.probe'],
-    more: ['mount.ntfs-3g', 'mount.ntfs', 'lowntfs-3g'],
+    more: ['mount.ntfs-3g', 'mount.ntfs', 'lowntfs-3g', 'ntfssecaudit'],
   },
   {
     name: 'ntfsprogs',
