@@ -10,6 +10,7 @@ import type {
 import { parseBackend } from '../backends/names.ts';
 import { noteSuccess } from '../daemon/action-log.ts';
 import { monotonicMilliseconds } from '../daemon/monotonic.ts';
+import { encodeText } from '../bytes/text.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { CallQueue } from './call-queue.ts';
 import { DriveList } from './drives.ts';
@@ -141,7 +142,7 @@ export class HandleCore {
   /** What a machine's console printed: an event, or stderr if verbose. */
   console(text: string): void {
     if (this.events.has('appliance')) this.events.emitMessage('appliance', text);
-    else if (this.settings.verbose) process.stderr.write(text);
+    else if (this.settings.verbose) process.stderr.write(encodeText(text));
   }
 
   /** A debugging message of the library: an event, or a line on stderr if verbose. */

@@ -155,20 +155,28 @@ activate() {
   return 0
 }
 
+# What qemu's own network gives to its only machine.
+known_address() {
+  ip address add 169.254.2.15/16 dev "$1"
+  ip route add default via 169.254.2.2
+  echo nameserver 169.254.2.3 >/run/resolv.conf
+}
+
 network() {
+  modprobe -q -a virtio_net af_packet
   ip link set lo up
   for entry in /sys/class/net/*; do
     name=\${entry##*/}
     [ "$name" = lo ] && continue
     ip link set "$name" up
     if [ -n "$guestfs_control" ]; then
-      ip address add 169.254.2.15/16 dev "$name"
-      ip route add default via 169.254.2.2
-      echo nameserver 169.254.2.3 >/run/resolv.conf
+      known_address "$name"
     elif command -v udhcpc >/dev/null; then
       udhcpc -q -n -i "$name"
     elif command -v dhclient >/dev/null; then
       dhclient -1 -lf /run/dhclient.leases -pf /run/dhclient.pid "$name"
+    else
+      known_address "$name"
     fi
   done
 }

@@ -2,6 +2,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
+import { decodeText } from '../../../bytes/text.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { MARK } from '../build/build.ts';
 import { cachedAppliance, daemonBundle, fixedAppliance } from '../build/locate.ts';
@@ -47,6 +48,8 @@ export interface LaunchedMachine {
 const STEPS = 12;
 /** Milliseconds that a restored machine may take to see its disks. */
 const DRIVES_LIMIT = 20_000;
+/** And for each disk. */
+const DRIVE_LIMIT = 500;
 /** Milliseconds that a machine may take to boot. */
 const BOOT_LIMIT = 600_000;
 /** The same on KVM, after which it is tried without. */
@@ -175,7 +178,10 @@ async function tryRestore(
     const folder = new PrivateFolder(placesOf(settings));
     const { machine, lines } = await restore(planIn, saved, folder, output);
     try {
-      await within(DRIVES_LIMIT, machine.orEnd(announceDrives(lines.control, drives.length + 1)));
+      await within(
+        DRIVES_LIMIT + drives.length * DRIVE_LIMIT,
+        machine.orEnd(announceDrives(lines.control, drives.length + 1)),
+      );
     } catch (error) {
       await machine.kill();
       throw error;
@@ -232,7 +238,8 @@ function checkWanted(events: LaunchEvents): void {
 
 const placesOf = ({ sockdir, tmpdir }: MachineSettings): string[] => [sockdir, tmpdir];
 
-const asText = (chunk: Uint8Array): string => Buffer.from(chunk).toString('latin1');
+/** Characters cut in two by the end of a piece are whole again where the pieces are encoded. */
+const asText = (chunk: Uint8Array): string => decodeText(chunk);
 
 /** What is in a folder with an appliance. Throws EINVAL for a root that is no ext filesystem. */
 function describeAppliance(folder: string): MachinePlan['appliance'] {
