@@ -8,6 +8,8 @@ export interface ToolOptions {
   readonly accept?: readonly number[];
   /** Bytes of standard output that are taken; more is a failure (EFBIG). */
   readonly limit?: number;
+  /** Permissions that its new files do not get; 022 if absent. */
+  readonly umask?: number;
   /** Run it in the guest's root, with /dev, /proc and /sys there. The program is looked for in the guest then. */
   readonly inGuest?: boolean;
   /** The device or path that a failure is about. */

@@ -1,6 +1,7 @@
 import { decodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { ActionContext, ByteSink } from '../context.ts';
+import { umaskOf } from '../file-writing.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { outputLines, toolsOf, wantMounted } from '../tools.ts';
 
@@ -18,7 +19,10 @@ function split(words: readonly string[]): [string, readonly string[]] {
 function command(context: ActionContext, words: readonly string[]): string {
   const [program, args] = split(words);
   wantMounted(context);
-  return decodeText(toolsOf(context).run(program, args, { inGuest: true, limit: LIMIT }).stdout);
+  return decodeText(
+    toolsOf(context).run(program, args, { inGuest: true, limit: LIMIT, umask: umaskOf(context).value })
+      .stdout,
+  );
 }
 
 function commandOut(context: ActionContext, words: readonly string[], output: ByteSink): void {
@@ -33,7 +37,7 @@ function commandOut(context: ActionContext, words: readonly string[], output: By
         output.write(chunk);
       },
     },
-    { inGuest: true },
+    { inGuest: true, umask: umaskOf(context).value },
   );
 }
 

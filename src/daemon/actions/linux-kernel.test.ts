@@ -124,6 +124,14 @@ test(
         call('sh', ['test -c /dev/null && test -r /proc/self/stat && test -d /sys/block && echo all']),
         'all\n',
       );
+      call('sh', ['echo x >/one']);
+      call('umask', [0o77]);
+      call('sh', ['echo x >/two']);
+      call('umask', [0o22]);
+      const modes = ['/one', '/two'].map(
+        (path) => (call('lstatns', [path]) as { stMode: number }).stMode & 0o777,
+      );
+      assert.deepEqual(modes, [0o644, 0o600]);
       assert.deepEqual(call('mounts'), ['/dev/sda']);
       call('ln_s', ['/proc/self/root', '/magic']);
       fails('ENOENT', /magic/, () => call('cat', ['/magic/etc/passwd']));

@@ -34,6 +34,7 @@ const OUTPUT_LIMIT = 64 * 1024 * 1024;
 /** Characters of what a program wrote to stderr that a message quotes: its end says why it failed. */
 const QUOTED = 4096;
 const CHUNK = 256 * 1024;
+const DEFAULT_UMASK = 0o022;
 /** Milliseconds between two looks at a program that has closed its output and is about to end. */
 const STEP = 2;
 
@@ -82,13 +83,15 @@ export interface RunOptions extends Omit<ToolOptions, 'inGuest'> {
 export function runTool(program: string, args: readonly string[], options: RunOptions = {}): ToolResult {
   const [file, argv] = commandLine(program, args, options);
   const limit = options.limit ?? OUTPUT_LIMIT;
-  const run = spawnSync(file, argv, {
-    argv0: basename(file),
-    env: environment(options),
-    maxBuffer: limit,
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    ...(options.input === undefined ? {} : { input: options.input }),
-  });
+  const run = withUmask(options, () =>
+    spawnSync(file, argv, {
+      argv0: basename(file),
+      env: environment(options),
+      maxBuffer: limit,
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      ...(options.input === undefined ? {} : { input: options.input }),
+    }),
+  );
   if (run.error !== undefined) {
     const { code } = run.error as NodeJS.ErrnoException;
     if (code === 'ENOBUFS') {
@@ -139,11 +142,13 @@ export function streamTool(
       open = false;
     };
     try {
-      const child = spawn(file, argv, {
-        argv0: basename(file),
-        env: environment(options),
-        stdio: reading ? ['ignore', theirs, messages] : [theirs, 'ignore', messages],
-      });
+      const child = withUmask(options, () =>
+        spawn(file, argv, {
+          argv0: basename(file),
+          env: environment(options),
+          stdio: reading ? ['ignore', theirs, messages] : [theirs, 'ignore', messages],
+        }),
+      );
       closeSync(theirs);
       child.on('error', () => undefined);
       child.unref();
@@ -242,6 +247,16 @@ function ending(code: number): { status: number | null; signal: string | null } 
 
 /** Field 52 of proc(5)'s stat, counted from the third, the state. */
 const EXIT_CODE_FIELD = 52 - 3;
+
+/** The daemon's own umask is 0, because it takes the session's out of modes itself. */
+function withUmask<T>({ umask = DEFAULT_UMASK }: RunOptions, start: () => T): T {
+  const own = process.umask(umask);
+  try {
+    return start();
+  } finally {
+    process.umask(own);
+  }
+}
 
 function commandLine(program: string, args: readonly string[], { root }: RunOptions): [string, string[]] {
   for (const argument of [program, ...args]) {

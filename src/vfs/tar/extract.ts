@@ -327,10 +327,15 @@ class Extractor {
       }
     }
     const { mode, mtime } = changes;
-    this.#writer.setAttributes(file, {
-      ...(mode === undefined ? {} : { mode: mode & 0o777 }),
-      ...(mtime === undefined ? {} : { mtime }),
-    });
+    if (mode !== undefined) {
+      try {
+        this.#writer.setAttributes(file, { mode: mode & 0o777 });
+      } catch (error) {
+        // The kernel refuses for FAT every mode that differs in more than who may write.
+        if (!(error instanceof GuestfsError) || error.code !== 'EPERM') throw error;
+      }
+    }
+    if (mtime !== undefined) this.#writer.setAttributes(file, { mtime });
   }
 
   #attributes(member: TarMember, file: FileRef, mode: number): void {
