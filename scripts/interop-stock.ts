@@ -143,7 +143,8 @@ async function steps(g: Guestfs): Promise<void> {
     const [volume] = await g.lvsFull();
     assert.equal(volume?.lvName, 'LV');
     assert.equal(volume?.lvUuid.length, 32);
-    assert.equal((await g.pvsFull())[0]?.pvName, '/dev/sda1');
+    // The kernel finds disks in any order; libguestfs 1.48 translates names everywhere but here.
+    assert.match((await g.pvsFull())[0]?.pvName ?? '', /^\/dev\/sd[ab]1$/);
     assert.equal((await g.vgsFull())[0]?.vgName, 'VG');
   });
   await step('mkfs, mount, statvfs', async () => {
