@@ -73,7 +73,7 @@ export class KernelTreeWriter implements TreeWriter {
         default:
           this.#tree.calls.mknod(this.#tree.host(path), file.mode, file.rdev ?? 0);
       }
-      if (file.uid !== 0 || file.gid !== 0) lchownSync(host, file.uid, file.gid);
+      if (file.uid !== 0 || file.gid !== 0) own(host, file.uid, file.gid);
     });
     return ref({ path });
   }
@@ -290,5 +290,14 @@ export class KernelTreeWriter implements TreeWriter {
     } catch (error) {
       throw fromNode(error, path);
     }
+  }
+}
+
+/** Give a new file its owner, which filesystems without owners refuse to everyone. */
+function own(host: string | Buffer, uid: number, gid: number): void {
+  try {
+    lchownSync(host, uid, gid);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
   }
 }
