@@ -32,9 +32,9 @@ export async function runSteps<T>(
       if (total > 0) onProgress?.(total, total);
       return step.value;
     }
+    total = step.value.total;
     const now = performance.now();
     if (now - turn >= SLICE) {
-      total = step.value.total;
       onProgress?.(Math.min(step.value.position, total), total);
       await new Promise((resolve) => setTimeout(resolve, 0));
       turn = performance.now();
