@@ -48,16 +48,14 @@ async function run(
   world: DaemonWorld,
   say: (message: string) => void,
 ): Promise<void> {
-  const warn = (message: string): void => say(`warning: ${message}`);
   if (options.listen === undefined) {
-    const transport = openChannel(options.channel);
-    serve(transport, world.createPlatform(options, warn), options, world, say);
+    serve(openChannel(options.channel), options, world, say);
     return;
   }
   const serveOne = (transport: Transport): void => {
     try {
       // Each library finds the machine as it is: nothing that another one mounted or opened.
-      serve(transport, world.createPlatform(options, warn), options, world, say);
+      serve(transport, options, world, say);
     } catch (error) {
       if (!(error instanceof GuestfsError)) throw error;
       say(error.message);
@@ -69,9 +67,8 @@ async function run(
 
 function serve(
   transport: Transport,
-  platform: ServedPlatform,
   options: DaemonOptions,
-  { actions }: DaemonWorld,
+  { actions, createPlatform }: DaemonWorld,
   say: (message: string) => void,
 ): void {
   const server = new DaemonServer(new DaemonChannel(transport), {
@@ -79,6 +76,7 @@ function serve(
     answered: () => platform.release?.(),
     ...(options.verbose ? { trace: say } : {}),
   });
+  const platform = createPlatform(options, (message) => server.hooks.warn(message));
   try {
     const reason = server.serve(new Daemon(platform, server.hooks, actions));
     if (options.verbose) say(reason);

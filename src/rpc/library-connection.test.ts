@@ -13,6 +13,7 @@ import {
   readChunk,
   readHeader,
   STATUS,
+  warningMessage,
   WORD,
   wordBytes,
   writeError,
@@ -117,6 +118,28 @@ function sourceOf(...pieces: (Uint8Array | Error | 'never')[]): AsyncSource {
     },
   };
 }
+
+describe('warnings of a daemon of ours', () => {
+  test('are heard before the answer of their call, however they are cut', async () => {
+    for (const piece of [1, 3, 5, 1000]) {
+      const played = await Played.ready();
+      const heard: string[] = [];
+      played.connection.onWarning = (message) => heard.push(message);
+      const call = played.connection.call(base);
+      const bytes = joined(warningMessage('odd'), warningMessage(''), ok);
+      for (let at = 0; at < bytes.length; at += piece) played.say(bytes.subarray(at, at + piece));
+      await call;
+      assert.deepEqual(heard, ['odd', '']);
+    }
+  });
+
+  test('that are too long end the connection', async () => {
+    const played = await Played.ready();
+    const call = played.connection.call(base);
+    played.say(wordBytes(WORD.WARNING), wordBytes(65537));
+    await assert.rejects(call, fails('EPROTO', /a warning of 65537 bytes/));
+  });
+});
 
 describe('calls', () => {
   test('one after the other, each with its serial; the result is what follows the header', async () => {

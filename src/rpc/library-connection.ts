@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { decodeText } from '../bytes/text.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { sendFile } from './file-sender.ts';
 import { FrameParser, type Frame } from './frames.ts';
@@ -39,6 +40,8 @@ export class LibraryConnection {
   #closed: GuestfsError | undefined;
   /** True while the target of a FileOut has no room. */
   #blocked = false;
+  /** Hears the warnings of a daemon of this package. */
+  onWarning: ((message: string) => void) | undefined;
   /** Bytes of data in a chunk: what the protocol has, or what both sides agreed on. */
   chunkMax = CHUNK_MAX;
 
@@ -163,6 +166,9 @@ export class LibraryConnection {
           running.call.progress?.(progress);
         break;
       }
+      case 'warning':
+        this.onWarning?.(decodeText(frame.bytes));
+        break;
       case 'message':
         this.#message(frame.bytes);
     }

@@ -5,7 +5,7 @@
  */
 import { GuestfsError, isErrorCode, UnsupportedError, type ErrorCode } from '../errors/index.ts';
 import { XdrReader } from './xdr/reader.ts';
-import type { XdrWriter } from './xdr/writer.ts';
+import { XdrWriter } from './xdr/writer.ts';
 
 /** `prog` of every header. */
 export const PROGRAM = 0x2000f5f5;
@@ -28,7 +28,12 @@ export const WORD = {
   PROGRESS: 0xffff5555,
   /** Stop the stream that is on its way; without one it means nothing. */
   CANCEL: 0xffffeeee,
+  /** Between peers of this package: a warning follows, a length and text of at most {@link WARNING_MAX} bytes. */
+  WARNING: 0xffff6766,
 } as const;
+
+/** Bytes of a warning at most. */
+export const WARNING_MAX = 65536;
 
 /** Bytes of a progress message after its word. */
 export const PROGRESS_LENGTH = 24;
@@ -90,6 +95,14 @@ const ERROR_TEXT_MAX = 65536;
 export function writeError(writer: XdrWriter, code: ErrorCode, text: string): void {
   writer.string(code);
   writer.string(cutText(text));
+}
+
+/** A warning with its word; a text that is too long is cut. */
+export function warningMessage(text: string): Uint8Array {
+  const writer = new XdrWriter(12 + WARNING_MAX);
+  writer.uint32(WORD.WARNING);
+  writer.string(cutText(text));
+  return writer.bytes();
 }
 
 function cutText(text: string): string {

@@ -1,5 +1,5 @@
 /**
- * What daemon and library of this package agree on beyond the protocol of libguestfs: larger chunks, and the actions
+ * What daemon and library of this package agree on beyond the protocol of libguestfs: larger chunks, warnings, and the actions
  * that libguestfs answers in its library and that have no procedure number. The library asks with one call, which a
  * daemon of libguestfs answers with the error that it has for every unknown procedure.
  */
@@ -11,8 +11,10 @@ import type { XdrWriter } from './xdr/writer.ts';
 export const HELLO = 0x67660001;
 /** Procedure of the first action without a number; the others follow in the order that the answer names them. */
 export const OWN_ACTIONS = 0x67661000;
-/** Version of the agreement. */
-const OWN_VERSION = 1;
+/** Version of the agreement: 2 brought warnings. */
+const OWN_VERSION = 2;
+/** First version whose library understands warnings. */
+const WARNINGS_SINCE = 2;
 /** Bytes of data in a chunk that this side takes. */
 export const OWN_CHUNK = 128 * 1024;
 const LEAST_CHUNK = 1024;
@@ -31,10 +33,16 @@ export function writeHello(writer: XdrWriter): void {
   writer.uint32(OWN_CHUNK);
 }
 
-/** Read the question; returns the bytes of data in a chunk that both sides take. Throws EPROTO where it makes no sense. */
-export function readHello(reader: XdrReader): number {
-  reader.uint32('version');
-  return checkedChunk(reader.uint32('chunk'));
+/** What the question says of the library: whether it takes warnings, and the bytes of data in a chunk that both sides take. */
+export interface Hello {
+  warnings: boolean;
+  chunk: number;
+}
+
+/** Read the question. Throws EPROTO where it makes no sense. */
+export function readHello(reader: XdrReader): Hello {
+  const warnings = reader.uint32('version') >= WARNINGS_SINCE;
+  return { warnings, chunk: checkedChunk(reader.uint32('chunk')) };
 }
 
 /** Write the answer. */

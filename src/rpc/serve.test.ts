@@ -8,6 +8,7 @@ import type { ActionContext, ByteSink, ByteSource } from '../daemon/context.ts';
 import { Daemon } from '../daemon/daemon.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { DaemonChannel } from './daemon-channel.ts';
+import { FrameParser } from './frames.ts';
 import { CHUNK_MAX } from './messages.ts';
 import { HELLO, OWN_ACTIONS } from './own-protocol.ts';
 import { DaemonServer } from './serve.ts';
@@ -68,6 +69,27 @@ const ping = callMessage('ping_daemon');
 const upload = (path: string): Uint8Array => callMessage('upload', [{ path }]);
 const download = (path: string): Uint8Array => callMessage('download', [{ path }]);
 const OK = { ok: undefined };
+
+describe('warnings', () => {
+  const warn = callMessage('debug', ['warn', ['odd']]);
+  const hello = (version: number): Uint8Array =>
+    rawMessage({ procedure: HELLO }, Uint8Array.of(0, 0, 0, version, 0, 1, 0, 0));
+
+  test('go to a library that knows of them, before the answer', () => {
+    const { transport, log } = serve([hello(2), warn]);
+    const parser = new FrameParser();
+    parser.push(transport.received);
+    const kinds = [];
+    for (let frame = parser.next(); frame !== undefined; frame = parser.next())
+      kinds.push(frame.kind === 'warning' ? Buffer.from(frame.bytes).toString() : frame.kind);
+    assert.deepEqual(kinds, ['launch', 'message', 'odd', 'message']);
+    assert.deepEqual(log, []);
+  });
+
+  test('go to the log where the library does not', () => {
+    for (const script of [[warn], [hello(1), warn]]) assert.deepEqual(serve(script).log, ['warning: odd']);
+  });
+});
 
 describe('calls', () => {
   test('the launch word, then an answer to each call, until the peer is gone', () => {

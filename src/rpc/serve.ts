@@ -17,6 +17,7 @@ import {
   PROGRAM,
   readHeader,
   STATUS,
+  warningMessage,
   WORD,
   writeError,
   writeHeader,
@@ -69,13 +70,15 @@ export class DaemonServer {
   readonly #meter: ProgressMeter;
   #chunkMax = CHUNK_MAX;
   #ownActions: readonly string[] = [];
+  /** True once the library has said that it takes warnings. */
+  #warnings = false;
   #streamBuffer: Uint8Array | undefined;
   #running: Running | undefined;
   #nextLook = 0;
 
   /** What a daemon tells about the call that it runs. */
   readonly hooks: DaemonHooks = {
-    warn: (message) => this.#options.log(`warning: ${message}`),
+    warn: (message) => this.#warn(message),
     progress: (position, total) => this.#meter.report(position, total),
     checkCancelled: () => this.#checkCancelled(),
   };
@@ -240,18 +243,25 @@ export class DaemonServer {
 
   #agree(daemon: Daemon, header: Header, reader: XdrReader): void {
     try {
-      const chunk = readHello(reader);
+      const { chunk, warnings } = readHello(reader);
       this.#ownActions = actionNames.filter((name) => {
         const entry = actionEntry(name) as ActionEntry;
         return entry.proc === null && entry.where === 'daemon' && daemon.implements(name);
       });
       this.#sendReply(header, (writer) => writeAgreement(writer, { chunk, actions: this.#ownActions }));
       this.#chunkMax = chunk;
+      this.#warnings = warnings;
       this.#streamBuffer = undefined;
     } catch (error) {
       if (!(error instanceof GuestfsError)) throw error;
       this.#sendError(header, error);
     }
+  }
+
+  /** Tell the library, or where it has no ear for that, whoever reads the log. */
+  #warn(message: string): void {
+    if (this.#warnings && this.#channel.closed === undefined) this.#channel.write(warningMessage(message));
+    else this.#options.log(`warning: ${message}`);
   }
 
   #sendReply(header: Header, body?: (writer: XdrWriter) => void): void {

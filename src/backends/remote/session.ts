@@ -34,6 +34,7 @@ export class RemoteSession {
   constructor(stream: Duplex, events: BackendEvents, onClosed: (reason: GuestfsError) => void) {
     this.#events = events;
     this.#connection = new LibraryConnection(stream, onClosed);
+    this.#connection.onWarning = (message) => events.warning(message);
   }
 
   /** Wait until the daemon is ready, and find out whether it is one of ours. Rejects where the connection ends first. */

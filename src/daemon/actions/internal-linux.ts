@@ -7,6 +7,8 @@ import type { DaemonActions } from '../generated/contract.ts';
 import { toolsOf, wantMounted, wantNoOption } from '../tools.ts';
 
 const CHUNK = 256 * 1024;
+/** Bytes in a chunk of a stream, as libguestfs sends them. */
+const WIRE_CHUNK = 8192;
 
 let folder: string | undefined;
 
@@ -30,6 +32,22 @@ function upload(source: ByteSource, name: string, mode: number): void {
 /** What a library asks of a daemon behind its user's back, and what is there for old programs. */
 export const internalLinuxActions = {
   internal_upload: (_context, source, name, mode) => upload(source, name, mode),
+
+  internal_exit: () => process.exit(0),
+
+  internal_rhbz914931(_context, source, count) {
+    if (count <= 0) throw new GuestfsError('EINVAL', `count is ${count}, expected 1 or more`);
+    const chunk = new Uint8Array(WIRE_CHUNK);
+    for (let left = count * WIRE_CHUNK; left > 0;) {
+      const read = source.read(chunk.subarray(0, left));
+      if (read === 0) break;
+      left -= read;
+    }
+    throw new GuestfsError(
+      'EIO',
+      `this call always fails, here after ${count} chunks of ${WIRE_CHUNK} bytes`,
+    );
+  },
 
   debug_upload: (_context, source, name, mode) => upload(source, name, mode),
 

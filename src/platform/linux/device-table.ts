@@ -1,6 +1,7 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { BlockDevice } from '../../block/device.ts';
+import { hostError } from '../../block/file-error.ts';
 import { openFile } from '../../block/file.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { readPartitionTable, type Partition, type PartitionTable } from '../../partitions/index.ts';
@@ -176,6 +177,23 @@ export class LinuxDeviceTable implements DeviceTable {
     return shown.join() === written.join();
   }
 
+  /**
+   * Write through what programs and the kernel hold of the disks. What nobody may open, or has no medium, holds nothing
+   * of the guest. Every disk is tried before the first failure is thrown.
+   */
+  flush(): void {
+    let failure: unknown;
+    for (const { kernel } of this.#disks()) {
+      if (readOnly(kernel)) continue;
+      try {
+        flushNode(`/dev/${kernel}`);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
   /** Close what is open, because a device that is open cannot be taken down, and look for disks again. */
   release(): void {
     this.#kernelDisks = undefined;
@@ -275,6 +293,25 @@ function openNode(node: string, readonly: boolean): BlockDevice {
   } catch (error) {
     if (!(error instanceof GuestfsError) || !/^(EPERM|EACCES|EBUSY|EROFS)$/.test(error.code)) throw error;
     return openFile(node, { lock: false });
+  }
+}
+
+/** To write a device through it need not be open for writing, which a disk in use may refuse. */
+function flushNode(node: string): void {
+  let fd: number;
+  try {
+    fd = openSync(node, 'r');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (/^(EPERM|EACCES|ENOMEDIUM|ENXIO|ENODEV|ENOENT)$/.test(code ?? '')) return;
+    throw hostError(error, `cannot open ${node}`, node);
+  }
+  try {
+    fsyncSync(fd);
+  } catch (error) {
+    throw hostError(error, `cannot write ${node} through`, node);
+  } finally {
+    closeSync(fd);
   }
 }
 

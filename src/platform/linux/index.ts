@@ -140,10 +140,11 @@ export class LinuxPlatform implements Platform, TreeOpener {
 
   sync(): void {
     if (this.mounts.mounted) this.#writer.sync();
-    for (const { name } of this.devices.disks()) {
-      if (!this.devices.isReadonly(name)) this.devices.open(name).flush();
+    try {
+      this.devices.flush();
+    } finally {
+      this.release();
     }
-    this.release();
   }
 
   /** Close whatever is kept open between calls, and forget what is known of devices. Call it after every call. */
