@@ -187,6 +187,13 @@ export const filesystemToolsActions = {
     if (OWN.test(fstype)) return checkActions.fsck(context, fstype, device);
     wantNoOption(fstype, 'fstype');
     const tools = toolsOf(context);
+    // fsck(8) says that all is well where it has no checker.
+    if (!tools.has(`fsck.${fstype}`)) {
+      throw new UnsupportedError(
+        `${device}: the program fsck.${fstype}, which checks filesystems of type ${fstype}, is not installed where the daemon runs`,
+        { device },
+      );
+    }
     return tools.run('fsck', ['-a', '-t', fstype, tools.deviceNode(device)], {
       accept: FSCK_STATUSES,
       about: { device },

@@ -61,6 +61,20 @@ export function guestMessage(error: unknown, root: string): unknown {
   return error;
 }
 
+/** Put the guest's names of devices into what a program said of the kernel's. */
+export function guestDevices(
+  error: unknown,
+  devices: { nameOfKernel(kernel: string): string | undefined },
+): unknown {
+  if (error instanceof GuestfsError) {
+    error.message = error.message.replace(
+      /\/dev\/([A-Za-z]\w*(?:-\d+)?)(?![\w/-])/g,
+      (node, kernel: string) => devices.nameOfKernel(kernel) ?? node,
+    );
+  }
+  return error;
+}
+
 function escape(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -20,7 +20,7 @@ import { checkName, fail } from '../../vfs/path-checks.ts';
 import type { AttributeChanges, NewFile, Replacement, TreeWriter, XattrMode } from '../../vfs/tree-writer.ts';
 import type { FileRef } from '../../vfs/tree.ts';
 import { fsPath } from './host-bytes.ts';
-import { fromNode } from './kernel-error.ts';
+import { fromNode, kernelError } from './kernel-error.ts';
 import { FileReplacement, writeAll } from './kernel-replacement.ts';
 import { join, kernelNode, parentOf, ref, type KernelTree } from './kernel-tree.ts';
 
@@ -32,6 +32,8 @@ const ZEROES = new Uint8Array(1024 * 1024);
 export interface WritableMounts {
   /** Throws EROFS where no filesystem of the guest is mounted over a path. */
   wantMounted(path: string): void;
+  /** Whether the filesystem that a path is on is mounted read-only. */
+  isReadonly(path: string): boolean;
   /** Roots of all mounted filesystems, on the host. */
   hostMountpoints(): string[];
 }
@@ -193,6 +195,9 @@ export class KernelTreeWriter implements TreeWriter {
   }
 
   trim(file: FileRef, start: number, length: number, minimum: number): number {
+    // The kernel discards below a filesystem that is mounted read-only too.
+    const { path } = kernelNode(file);
+    if (this.#mounts.isReadonly(path)) throw kernelError('EROFS', path);
     return this.#tree.call(file, (host) => this.#tree.calls.trim(host, start, length, minimum));
   }
 

@@ -1,6 +1,7 @@
 import { decodeText } from '../../bytes/text.ts';
 import { GuestfsError, type ErrorCode } from '../../errors/index.ts';
 import type { LinuxDeviceTable } from './device-table.ts';
+import { guestDevices } from './kernel-error.ts';
 import { runTool } from './run-tool.ts';
 
 /** What lvm(8) says where something fails, and the code that it stands for; the first that fits. */
@@ -11,9 +12,11 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode])[] = [
   ],
   [/already exists|New (logical volume|volume group).* exists/i, 'EEXIST'],
   [
-    /in use|still open|contains an open|has active|belongs? to volume group|of volume group .* without -ff/i,
+    /in use|still open|contains an open|has active|belongs? to volume group|of volume group .* without -ff|open \S+ exclusively|already in volume group|is used by VG/i,
     'EBUSY',
   ],
+  // The device is there; what is on it is something else.
+  [/failed to find physical volume|no PV found on device/i, 'EINVAL'],
   [/not found|failed to find|cannot find|no such|cannot process volume group/i, 'ENOENT'],
   [/invalid|must be|not allowed|expected/i, 'EINVAL'],
   [/missing/i, 'EIO'],
@@ -51,7 +54,7 @@ export class LvmCommand {
       });
       return decodeText(stdout);
     } catch (error) {
-      throw meaning(error);
+      throw meaning(guestDevices(error, this.#host.devices));
     } finally {
       this.#host.release();
     }

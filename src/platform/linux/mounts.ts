@@ -89,6 +89,13 @@ export class LinuxMounts implements MountControl, WritableMounts {
     this.#detach(mount, how);
   }
 
+  isReadonly(path: string): boolean {
+    const over = this.list().filter(
+      ({ mountpoint }) => mountpoint === '/' || path === mountpoint || path.startsWith(`${mountpoint}/`),
+    );
+    return over.toSorted((a, b) => b.mountpoint.length - a.mountpoint.length)[0]?.readonly === true;
+  }
+
   /** All of them, also where one fails. Throws what failed first. */
   unmountAll(): void {
     this.#unmountEach({});

@@ -7,7 +7,7 @@ import type { ToolOptions, ToolResult, ToolsCapability, ToolStream } from '../to
 import type { LinuxDeviceTable } from './device-table.ts';
 import { wantRunnable } from './guest-program.ts';
 import { inGuestRoot } from './guest-root.ts';
-import { guestMessage } from './kernel-error.ts';
+import { guestDevices, guestMessage } from './kernel-error.ts';
 import { join, type KernelTree } from './kernel-tree.ts';
 import type { LinuxMounts } from './mounts.ts';
 import { findProgram, runTool, streamTool, type RunOptions } from './run-tool.ts';
@@ -113,11 +113,11 @@ export class LinuxTools implements ToolsCapability {
   }
 
   #around<T>(program: string, options: ToolOptions, run: (options: RunOptions) => T): T {
-    const { release, tree, network, live } = this.#options;
+    const { release, tree, network, live, devices } = this.#options;
     release();
     try {
       const { inGuest = false, ...rest } = options;
-      if (!inGuest) return run(rest);
+      if (!inGuest) return named(devices, () => run(rest));
       wantRunnable(tree, program);
       if (live) return run({ ...rest, root: '/', foreign: true });
       return inGuestRoot(tree, network, (root) => run({ ...rest, root, foreign: true }));
@@ -126,5 +126,14 @@ export class LinuxTools implements ToolsCapability {
     } finally {
       release();
     }
+  }
+}
+
+/** Run what speaks of the kernel's devices; what it fails with speaks of the guest's. */
+function named<T>(devices: LinuxDeviceTable, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw guestDevices(error, devices);
   }
 }

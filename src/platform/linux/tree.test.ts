@@ -25,7 +25,11 @@ function inTree(
     mkdirSync(outside);
     writeFileSync(join(outside, 'secret'), 'outside');
     const tree = new KernelTree(root, calls);
-    const writer = new KernelTreeWriter(tree, { wantMounted() {}, hostMountpoints: () => [root] });
+    const writer = new KernelTreeWriter(tree, {
+      wantMounted() {},
+      isReadonly: () => false,
+      hostMountpoints: () => [root],
+    });
     try {
       use(tree, writer, tree.root, outside);
     } finally {
