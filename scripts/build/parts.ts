@@ -18,6 +18,7 @@ const ROOTS = [
   'src/tools/virt-filesystems.ts',
   'src/tools/virt-ls.ts',
   'src/handle/index.ts',
+  'src/backends/auto/index.ts',
   'src/backends/engine/own-thread.ts',
   'src/platform/engine/index.ts',
   'src/daemon/actions/lvm.ts',

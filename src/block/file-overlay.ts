@@ -36,11 +36,24 @@ export interface SpillOptions {
  *
  * Writing throws ENOSPC, EDQUOT or EIO as the temporary file's host does, naming its folder.
  */
-export function spillingOverlay(below: BlockDevice, name: string, options: SpillOptions = {}): BlockDevice {
-  return guard(new SpillingOverlay(below, name, options), name);
+export function spillingOverlay(
+  below: BlockDevice,
+  name: string,
+  options: SpillOptions = {},
+): { device: BlockDevice; overlay: Overlay } {
+  const overlay = new SpillingOverlay(below, name, options);
+  return { device: guard(overlay, name), overlay };
 }
 
-class SpillingOverlay implements BlockDevice {
+/** What an overlay hides of the device below. */
+export interface Overlay {
+  /** True once anything was written. */
+  readonly isChanged: boolean;
+  /** The changed parts in order; `data` or `zero`. */
+  changes(): Iterable<Extent>;
+}
+
+class SpillingOverlay implements BlockDevice, Overlay {
   readonly size: number;
   readonly sectorSize: number;
   readonly writable = true;
@@ -131,6 +144,21 @@ class SpillingOverlay implements BlockDevice {
         yield { offset: at, length: stop - at, kind: extent };
       }
       at = stop;
+    }
+  }
+
+  get isChanged(): boolean {
+    return this.#tables.size > 0;
+  }
+
+  *changes(): Iterable<Extent> {
+    for (const index of [...this.#tables.keys()].toSorted((a, b) => a - b)) {
+      const end = Math.min((index + 1) * SPAN, this.size);
+      for (let at = index * SPAN; at < end;) {
+        const { kind, stop } = this.#run(at, end);
+        if (kind !== BELOW) yield { offset: at, length: stop - at, kind: kind === ZERO ? 'zero' : 'data' };
+        at = stop;
+      }
     }
   }
 

@@ -249,7 +249,7 @@ describe('the overlay of a read-only drive', () => {
   const next = random(5);
   const content = Uint8Array.from({ length: SIZE }, () => next() * 256);
   const make = (memory: number): { device: ReturnType<typeof memoryDevice>; content: Uint8Array } => ({
-    device: spillingOverlay(memoryDevice(content.slice(), { writable: false }), 'overlay', { memory }),
+    device: spillingOverlay(memoryDevice(content.slice(), { writable: false }), 'overlay', { memory }).device,
     content,
   });
   blockContract('in memory', () => make(64 * 1024 * 1024));
@@ -258,9 +258,10 @@ describe('the overlay of a read-only drive', () => {
 
   test('random writes and zeroes, over memory into the file', () => {
     const below = content.slice();
-    const device = spillingOverlay(memoryDevice(below, { writable: false }), 'overlay', {
+    const { device, overlay } = spillingOverlay(memoryDevice(below, { writable: false }), 'overlay', {
       memory: 2 * 1024 * 1024,
     });
+    assert.equal(overlay.isChanged, false);
     const model = content.slice();
     const pick = random(8);
     for (let i = 0; i < 600; i++) {
@@ -286,6 +287,17 @@ describe('the overlay of a read-only drive', () => {
       }
     }
     assert.equal(Buffer.compare(below, content), 0);
+    // What it says has changed makes the whole out of what is below.
+    const whole = below.slice();
+    let end = 0;
+    for (const { offset, length, kind } of overlay.changes()) {
+      assert.ok(offset >= end);
+      end = offset + length;
+      if (kind === 'zero') whole.fill(0, offset, end);
+      else device.readAt(offset, whole.subarray(offset, end));
+    }
+    assert.ok(overlay.isChanged);
+    assert.equal(Buffer.compare(whole, model), 0);
     device.close();
   });
 });

@@ -6,6 +6,7 @@ import { SessionState, type ActionContext, type ByteSink, type ByteSource } from
 import { noteSuccess } from './action-log.ts';
 import { DAEMON_SLOT, type DaemonInfo } from './daemon-info.ts';
 import { toGuestfsError } from './failure.ts';
+import { needsKernel } from './kernel-actions.ts';
 
 /** What a daemon tells its surroundings while it runs a call. */
 export interface DaemonHooks {
@@ -55,6 +56,11 @@ export class Daemon {
   /** Take other implementations from now on: more of them, once they are loaded. */
   use(actions: Implementations): void {
     this.#implementations = actions as Readonly<Record<string, Implementation | undefined>>;
+  }
+
+  /** Have a part of the package look at what the session has become. */
+  look<T>(look: (context: ActionContext) => T): T {
+    return look(this.#context);
   }
 
   /** True if this daemon has an implementation of the action. */
@@ -113,7 +119,7 @@ function stream<T>(entry: ActionEntry, name: string, given: T | undefined): T {
 }
 
 function notImplemented(entry: ActionEntry, platform: Platform['name']): UnsupportedError {
-  return platform === 'engine'
+  return platform === 'engine' && needsKernel(entry.name)
     ? new UnsupportedError(
         `${entry.name}: the engine backend does not have this action; the appliance backend has it`,
       )

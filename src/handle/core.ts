@@ -7,7 +7,6 @@ import type {
   LaunchConfig,
   Reproducible,
 } from '../backends/backend.ts';
-import { parseBackend } from '../backends/names.ts';
 import { noteSuccess } from '../daemon/action-log.ts';
 import { monotonicMilliseconds } from '../daemon/monotonic.ts';
 import { encodeText } from '../bytes/text.ts';
@@ -206,11 +205,7 @@ export class HandleCore {
     streams: Pick<BackendCall, 'input' | 'output'> = {},
   ): Promise<unknown> {
     const backend = this.requireLaunched(action);
-    try {
-      return await backend.call({ action, args, options, serial: ++this.#serial, ...streams });
-    } catch (error) {
-      throw this.settings.backend === 'auto' ? forAuto(error) : error;
-    }
+    return backend.call({ action, args, options, serial: ++this.#serial, ...streams });
   }
 
   /** The backend, or EINVAL before launch. */
@@ -272,7 +267,7 @@ export class HandleCore {
   /** What a machine is launched with; nothing for backends without one. */
   #machine(): Pick<LaunchConfig, 'machine'> {
     const { settings, drives } = this;
-    if (parseBackend(settings.backend).kind !== 'appliance') {
+    if (!settings.hasMachine) {
       drives.requireLocal();
       return {};
     }
@@ -290,7 +285,7 @@ export class HandleCore {
     const { backend } = this.settings;
     const prepared = this.#hostBackend;
     this.#hostBackend = undefined;
-    if (prepared !== undefined && (backend === 'engine' || backend === 'auto')) return prepared;
+    if (prepared !== undefined && backend === 'engine') return prepared;
     await prepared?.close();
     return this.#makeBackend(this, backend);
   }
@@ -371,20 +366,5 @@ function wouldWait(action: string): GuestfsError {
     'EDEADLK',
     `${action}: called from the stream of a call that is still running on this handle; it would wait for itself`,
     { action },
-  );
-}
-
-/** What `auto` would do next is not there: say so. */
-function forAuto(error: unknown): unknown {
-  if (!(error instanceof UnsupportedError)) return error;
-  const { action, path, device, offset, structure, cause, message } = error;
-  const details = Object.fromEntries(
-    Object.entries({ action, path, device, offset, structure, cause }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  );
-  return new UnsupportedError(
-    `${message} (backend auto: the appliance, which it would turn to, is not part of this version)`,
-    details,
   );
 }

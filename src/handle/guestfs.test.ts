@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { TINY_GUEST } from '../../test/support/engine-daemon.ts';
@@ -298,13 +299,21 @@ describe('backends', () => {
     }
   });
 
-  test('auto is the engine and says what it would need the appliance for', async () => {
-    const g = fakeHandle('own');
-    await g.setBackend('auto');
+  test('auto is the engine, and says what is missing for the appliance', async () => {
+    const g = new Guestfs({ environment: false, thread: 'own', backend: 'auto' });
+    const folder = temporaryFolder();
+    await g.setCachedir(folder.path);
+    await g.setHv(join(folder.path, 'no-qemu'));
     await g.addDrive('/dev/null');
     await g.launch();
-    await assert.rejects(g.sh('ls'), failure('ENOTSUP', /^sh: .*backend auto: the appliance/));
+    await assert.rejects(
+      g.sh('ls'),
+      failure('ENOTSUP', /^sh: .*the appliance backend has it .*no-qemu: cannot be run as a virtual machine/),
+    );
+    assert.equal(await g.featureAvailable(['btrfs']), false);
+    assert.deepEqual(await g.listDevices(), ['/dev/sda']);
     await g.close();
+    folder.remove();
   });
 });
 

@@ -1,5 +1,6 @@
 import { EVENT_BITS, type EventName } from '../actions/events.ts';
 import type { Backend, BackendEvents, Reproducible } from '../backends/backend.ts';
+import type { EngineBackend } from '../backends/engine/state.ts';
 import { backendNotBuilt, parseBackend } from '../backends/names.ts';
 import { setHostErrnoTable, type GuestfsError } from '../errors/index.ts';
 import { constants } from 'node:os';
@@ -15,6 +16,8 @@ import { closeAtExit } from './open-handles.ts';
 export interface GuestfsOptions {
   /** False leaves out the settings that `LIBGUESTFS_*` variables make. Default true. */
   environment?: boolean;
+  /** Backend where neither the environment nor `setBackend` names one. Default `engine`. */
+  backend?: string;
   /** False keeps the handle open when the program has nothing more to do. Default true: it is closed then. */
   closeOnExit?: boolean;
   /**
@@ -76,6 +79,7 @@ export class Guestfs extends ActionMethods implements AsyncDisposable {
     if (options.closeOnExit !== false) {
       this.#core.onOpen = (open) => closeAtExit(this, open);
     }
+    if (options.backend !== undefined) this.#core.settings.setBackend(options.backend);
     if (options.environment !== false) this.#core.settings.parseEnvironment(process.env);
   }
 
@@ -261,7 +265,15 @@ async function makeBackend(core: HandleCore, name: string, options: GuestfsOptio
     const { ApplianceBackend } = await import('../backends/appliance/index.ts');
     return new ApplianceBackend(events);
   }
-  if (parsed.kind !== 'engine' && parsed.kind !== 'auto') throw backendNotBuilt(name);
+  if (parsed.kind === 'auto') {
+    const { AutoBackend } = await import('../backends/auto/index.ts');
+    return new AutoBackend(events, { makeEngine: (to) => makeEngine(to, options) });
+  }
+  if (parsed.kind !== 'engine') throw backendNotBuilt(name);
+  return makeEngine(events, options);
+}
+
+async function makeEngine(events: BackendEvents, options: GuestfsOptions): Promise<EngineBackend> {
   if (options.thread === 'own') {
     const [{ OwnThreadBackend }, { createEnginePlatform }] = await Promise.all([
       import('../backends/engine/own-thread.ts'),

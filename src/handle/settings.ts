@@ -65,9 +65,10 @@ export class Settings {
     this.backend = name;
   }
 
-  /** True if the backend runs a machine, which reaches disks of other hosts. */
+  /** True if the backend runs a machine, or can, which reaches disks of other hosts. */
   get hasMachine(): boolean {
-    return parseBackend(this.backend).kind === 'appliance';
+    const { kind } = parseBackend(this.backend);
+    return kind === 'appliance' || kind === 'auto';
   }
 
   setPath(path: string | null): void {

@@ -139,6 +139,21 @@ export class LvmSession implements LvmCapability {
     this.#names = undefined;
   }
 
+  /** What another session has to do to see the same: the filter, and groups none of whose volumes are active. */
+  handOver(): { filter: readonly string[] | undefined; inactive: string[] } {
+    const filter = this.#filter;
+    if (!this.#started) return { filter, inactive: [] };
+    const active = new Set([...this.#mapper.values()].map(({ path }) => path));
+    const inactive = this.state.volumeGroups.filter(
+      ({ name, exported, foreign, visibleVolumes }) =>
+        !exported &&
+        !foreign &&
+        visibleVolumes.length > 0 &&
+        !visibleVolumes.some((volume) => active.has(devicePath(name, volume.name))),
+    );
+    return { filter, inactive: inactive.map(({ name }) => name) };
+  }
+
   // Activation.
 
   /** Activate what is visible and not to be skipped; returns the volumes that cannot be. */

@@ -120,7 +120,7 @@ describe('calls', () => {
     assert.deepEqual(heard([callMessage('aug_close')]).slice(1), [
       {
         error: 'ENOTSUP',
-        message: 'the engine backend does not have this action; the appliance backend has it',
+        message: 'this daemon does not have this action',
       },
     ]);
   });

@@ -32,6 +32,8 @@ interface Run {
 const makeFs = (...argv: string[]): Run => ({ argv: ['virt-make-fs', ...argv] });
 const format = (...argv: string[]): Run => ({ argv: ['virt-format', '-a', 'IMAGE', ...argv], blank: 64 });
 const resize = (...argv: string[]): Run => ({ argv: ['virt-resize', ...argv, 'source.img', 'IMAGE'] });
+/** A kernel could do it. */
+const onEngine = { LIBGUESTFS_BACKEND: 'engine' };
 const fixed = { SOURCE_DATE_EPOCH: '1700000000' };
 
 /** Commands that make the disk to resize. */
@@ -69,7 +71,7 @@ const runs: Record<string, Run> = {
   makeNoLinks: makeFs('--type=vfat', 'tree', 'IMAGE'),
   makeNoInput: makeFs('nowhere', 'IMAGE'),
   makeNoArchive: makeFs('words', 'IMAGE'),
-  makeNoType: makeFs('--type=xfs', 'tree', 'IMAGE'),
+  makeNoType: { ...makeFs('--type=xfs', 'tree', 'IMAGE'), env: onEngine },
   makeNoFormat: makeFs('--format=vmdk', 'tree', 'IMAGE'),
   makeNoTable: makeFs('--partition=sun', 'tree', 'IMAGE'),
   makeNoFile: makeFs('tree', 'plain'),
@@ -78,7 +80,10 @@ const runs: Record<string, Run> = {
   formatWhole: format('--partition=none', '--filesystem=ext4', '--label=root'),
   formatLvm: format('--lvm', '--filesystem=ext3'),
   formatHides: { argv: ['virt-format', '-a', 'formatGpt.img', '--partition=gpt'] },
-  formatNoType: { argv: ['virt-format', '-a', 'formatWhole.img', '--filesystem=btrfs'] },
+  formatNoType: {
+    argv: ['virt-format', '-a', 'formatWhole.img', '--filesystem=btrfs'],
+    env: onEngine,
+  },
   formatNoLabel: {
     argv: ['virt-format', '-a', 'formatWhole.img', '--filesystem=ext4', `--label=${'x'.repeat(17)}`],
   },

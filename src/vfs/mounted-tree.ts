@@ -150,6 +150,11 @@ export class MountedTree implements FileTree {
     this.#dentries.clear();
   }
 
+  /** What {@link makeMountpoint} made in memory, parents first. */
+  memoryDirectories(): string[] {
+    return this.#base.paths();
+  }
+
   /** Remove what {@link makeMountpoint} made. Throws ENOENT, ENOTEMPTY, and EBUSY while something is mounted on it. */
   removeMountpoint(path: string): void {
     const { parent, name } = this.#mountpointParent(path, 'remove the mount point');

@@ -49,6 +49,16 @@ export class MountpointDirectories implements FileSystem {
     this.#directories.delete(inode);
   }
 
+  /** All directories but the root, parents first. */
+  paths(): string[] {
+    const below = ({ names }: Directory, prefix: string): string[] =>
+      [...names].flatMap(([name, inode]) => {
+        const path = `${prefix}/${name}`;
+        return [path, ...below(this.#directory(inode), path)];
+      });
+    return below(this.#directory(ROOT), '');
+  }
+
   lookup(directory: number, name: string): number {
     return this.#directory(directory).names.get(name) ?? 0;
   }

@@ -170,6 +170,6 @@ describe('stock guestfish drives our daemon', { skip }, () => {
     assert.match(err, /upload: .*folder/);
     assert.match(err, /upload: no free block is left/);
     assert.match(err, /base64/);
-    assert.match(err, /error: aug_init: the engine backend does not have this action/);
+    assert.match(err, /error: aug_init: this daemon does not have this action/);
   });
 });

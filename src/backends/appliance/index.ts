@@ -4,7 +4,7 @@ import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backe
 import { ProgressMeter } from '../../daemon/progress-meter.ts';
 import { RemoteSession } from '../remote/session.ts';
 import { LAUNCH_WORD_BYTES, type Machine } from './launch/machine.ts';
-import { launchMachine, type LaunchEvents } from './launch/launch.ts';
+import { launchMachine, type LaunchEvents, prepareMachine } from './launch/launch.ts';
 
 /**
  * A small machine with a Linux kernel, run by qemu, in which a daemon has the disks: ours, or a fixed appliance of
@@ -26,6 +26,13 @@ export class ApplianceBackend implements Backend {
   /** Process number of the machine. */
   get pid(): number | undefined {
     return this.#machine?.process.pid;
+  }
+
+  /** Find out whether a machine can be launched, and make the appliance if it is not there. Rejects as launch does. */
+  async prepare({ machine: wanted }: Pick<LaunchConfig, 'machine'>): Promise<void> {
+    if (wanted === undefined)
+      throw new GuestfsError('EINVAL', 'the backend appliance needs settings of a machine');
+    await prepareMachine(wanted, { library: (message) => this.#events.library(message) });
   }
 
   async launch({ machine: wanted, verbose }: LaunchConfig): Promise<void> {

@@ -2,17 +2,18 @@ import type { Implementations } from '../../daemon/daemon.ts';
 import { lightImplementations } from '../../daemon/light-registry.ts';
 import { topicOf } from '../../daemon/topics.ts';
 import type { GuestfsError } from '../../errors/index.ts';
-import type { Backend, BackendCall, BackendEvents, LaunchConfig, NextChunk } from '../backend.ts';
+import type { BackendCall, BackendEvents, LaunchConfig, NextChunk } from '../backend.ts';
 import type { ClosableSource } from '../io/source.ts';
 import { drainInto, gather } from './spool.ts';
 import { EngineSession, type CreatePlatform, type SessionCall } from './session.ts';
+import type { EngineBackend, EngineState } from './state.ts';
 
 /**
  * The engine in the caller's thread: starts at once and costs no message, but a call keeps the thread until it
  * ends, and nothing bounds its memory. For command-line tools. Streams are read before the call and written after
  * it, by way of memory or a temporary file; paths and descriptors are used directly.
  */
-export class OwnThreadBackend implements Backend {
+export class OwnThreadBackend implements EngineBackend {
   readonly name = 'engine';
   readonly #session: EngineSession;
   /** What is loaded so far. */
@@ -41,6 +42,8 @@ export class OwnThreadBackend implements Backend {
       return this.#session.call(call as SessionCall);
     }
     const sessionCall: SessionCall = { ...rest };
+    // Fails without a look at the streams.
+    if (!this.#session.implements(call.action)) return this.#session.call(sessionCall);
     if (input?.kind === 'stream') {
       sessionCall.input = { kind: 'source', source: await this.#gather(input.next) };
     } else if (input !== undefined) {
@@ -90,6 +93,11 @@ export class OwnThreadBackend implements Backend {
 
   async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
     return this.#session.hostCall(action, args);
+  }
+
+  async handOver(folder: string): Promise<EngineState> {
+    const { handOver } = await import('./hand-over.ts');
+    return this.#session.look((context) => handOver(context, folder));
   }
 
   cancel(): void {

@@ -62,6 +62,7 @@ export type Request =
       output?: WireTarget;
     }
   | { type: 'hostCall'; id: number; action: string; args: readonly unknown[] }
+  | { type: 'handOver'; id: number; folder: string }
   | { type: 'close'; id: number };
 
 /** From the worker. */

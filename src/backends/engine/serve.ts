@@ -8,6 +8,7 @@ import { toGuestfsError } from '../../daemon/failure.ts';
 import { implementations } from '../../daemon/registry.ts';
 import type { ClosableSink } from '../io/sink.ts';
 import type { ClosableSource } from '../io/source.ts';
+import { handOver } from './hand-over.ts';
 import { CONTROL, INPUT, type Request, type Response, type WorkerStart } from './protocol.ts';
 import { EngineSession, type CreatePlatform, type SessionCall } from './session.ts';
 
@@ -55,6 +56,8 @@ function answer(session: EngineSession, request: Request, words: Int32Array, por
       return undefined;
     case 'hostCall':
       return session.hostCall(request.action, request.args);
+    case 'handOver':
+      return session.look((context) => handOver(context, request.folder));
     case 'close':
       session.close();
       return undefined;

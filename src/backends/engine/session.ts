@@ -1,7 +1,7 @@
 import { fixClock } from '../../bytes/clock.ts';
 import { seedRandom } from '../../crypto/random.ts';
 import { actionEntry } from '../../actions/table.ts';
-import type { ByteSource } from '../../daemon/context.ts';
+import type { ActionContext, ByteSource } from '../../daemon/context.ts';
 import { Daemon, type CallIO, type Implementations } from '../../daemon/daemon.ts';
 import { toGuestfsError } from '../../daemon/failure.ts';
 import { monotonicMilliseconds } from '../../daemon/monotonic.ts';
@@ -142,6 +142,12 @@ export class EngineSession {
     } finally {
       source?.close();
     }
+  }
+
+  /** Have a part of the package look at what the session has become. Throws EINVAL before launch. */
+  look<T>(look: (context: ActionContext) => T): T {
+    if (this.#daemon === undefined) throw new GuestfsError('EINVAL', 'the engine was not launched');
+    return this.#daemon.look(look);
   }
 
   /** Run an action on files of the host; no launch is needed. */

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { errorFromRecord, GuestfsError } from '../../errors/index.ts';
-import type { Backend, BackendCall, BackendEvents, LaunchConfig, NextChunk, WriteChunk } from '../backend.ts';
+import type { BackendCall, BackendEvents, LaunchConfig, NextChunk, WriteChunk } from '../backend.ts';
 import { pipeInput } from '../io/pipe-input.ts';
 import {
   CONTROL,
@@ -12,6 +12,7 @@ import {
   type Response,
   type WorkerStart,
 } from './protocol.ts';
+import type { EngineBackend, EngineState } from './state.ts';
 
 /** Limits of a handle's worker. */
 export interface WorkerOptions {
@@ -41,7 +42,7 @@ interface Pending {
  * and it can be killed. The thread is started by the first request and keeps the process alive only while one is
  * pending.
  */
-export class WorkerBackend implements Backend {
+export class WorkerBackend implements EngineBackend {
   readonly name = 'engine';
   readonly #events: BackendEvents;
   readonly #options: WorkerOptions;
@@ -71,6 +72,11 @@ export class WorkerBackend implements Backend {
 
   async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
     return this.#request({ type: 'hostCall', id: 0, action, args });
+  }
+
+  async handOver(folder: string): Promise<EngineState> {
+    Atomics.store(this.#words, CONTROL.CANCELLED, 0);
+    return (await this.#request({ type: 'handOver', id: 0, folder })) as EngineState;
   }
 
   async call(call: BackendCall): Promise<unknown> {

@@ -1,5 +1,5 @@
 import type { BlockDevice } from '../../block/device.ts';
-import { spillingOverlay } from '../../block/file-overlay.ts';
+import { spillingOverlay, type Overlay } from '../../block/file-overlay.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { openImage } from '../../images/index.ts';
 import type { DriveConfig, EngineConfig } from './config.ts';
@@ -13,6 +13,8 @@ export interface OpenDrive {
   readonly device: BlockDevice;
   /** Image format: `raw`, `qcow2`. */
   readonly format: string;
+  /** What takes the writes of a read-only drive. */
+  readonly overlay?: Overlay;
 }
 
 /**
@@ -42,15 +44,16 @@ function openDrive(config: DriveConfig, name: string, { warn, tmpdir }: EngineCo
   });
   // A guest that is mounted read-write, or whose journal is replayed, changes a read-only drive for this session only.
   const overlaid = config.readonly && config.refuseWrites !== true;
-  const device = overlaid
+  const { device, overlay } = overlaid
     ? spillingOverlay(image.device, config.path, tmpdir === undefined ? {} : { folder: tmpdir })
-    : image.device;
+    : { device: image.device, overlay: undefined };
   try {
     return {
       name,
       config,
       format: image.format,
       device: withSectorSize(device, config.blockSize, config.path),
+      ...(overlay === undefined ? {} : { overlay }),
     };
   } catch (error) {
     device.close();

@@ -8,7 +8,7 @@ import type { EngineConfig } from './config.ts';
 import { partitionDeviceName } from './device-names.ts';
 import { EngineDeviceTable } from './device-table.ts';
 import { Disk } from './disks.ts';
-import { openDrives } from './drives.ts';
+import { openDrives, type OpenDrive } from './drives.ts';
 import { mountableTypes } from './filesystems.ts';
 import { EngineIdentification } from './identification.ts';
 import { EngineMounts } from './mount-control.ts';
@@ -55,6 +55,11 @@ export class EnginePlatform implements Platform, TreeOpener {
 
   openTree(mountable: string, below?: readonly MountBelow[]): PrivateTree {
     return this.mounts.openTree(mountable, below);
+  }
+
+  /** The drives in their order. */
+  drives(): OpenDrive[] {
+    return this.#disks.map(({ drive }) => drive);
   }
 
   /** Partitions, and disks that have none: where Linux looks for physical volumes. */

@@ -80,6 +80,11 @@ export class LinuxDeviceTable implements DeviceTable {
     return opened;
   }
 
+  /** The bytes of a device, to read only, for a caller who closes it: {@link release} does not. Throws as {@link find}. */
+  openApart(name: string): BlockDevice {
+    return openNode(`/dev/${this.#need(name).kernel}`, true);
+  }
+
   /** The node of a device, for programs. Throws as {@link find}. */
   node(name: string): string {
     return `/dev/${this.#need(name).kernel}`;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join as joinHost } from 'node:path';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import { MountedTree } from '../../vfs/mounted-tree.ts';
+import type { FileSystem } from '../../filesystems/filesystem.ts';
 import type { Identification } from '../contract.ts';
 import { openFileSystem } from '../engine/filesystems.ts';
 import type { MountBelow, PrivateTree } from '../inspect-capability.ts';
@@ -65,20 +66,26 @@ function engineTree(
   below: readonly MountBelow[],
 ): PrivateTree {
   const tree = new MountedTree();
-  const open = (name: string): ReturnType<typeof openFileSystem> =>
-    openFileSystem({
-      device: options.devices.open(name),
-      name,
-      identified: options.identify.type(name),
-      warn: (message) => options.warn(`${name}: ${message}`),
-    });
+  const opened: { close(): void }[] = [];
+  const open = (name: string): FileSystem => {
+    const identified = options.identify.type(name);
+    // Mounting another tree closes what the platform has open.
+    const device = options.devices.openApart(name);
+    try {
+      const warn = (message: string): void => options.warn(`${name}: ${message}`);
+      const fs = openFileSystem({ device, name, identified, warn });
+      opened.push(fs, device);
+      return fs;
+    } catch (error) {
+      device.close();
+      throw error;
+    }
+  };
   const root = open(mountable);
-  const opened = [root];
   tree.mount(root, '/', { mountable, readonly: true, options: [] });
   for (const other of below) {
     try {
       const fs = open(other.mountable);
-      opened.push(fs);
       tree.mount(fs, other.mountpoint, { mountable: other.mountable, readonly: true, options: [] });
     } catch (error) {
       if (!(error instanceof GuestfsError)) throw error;
@@ -88,7 +95,7 @@ function engineTree(
     tree,
     type: root.type,
     close() {
-      for (const fs of opened.splice(0)) fs.close();
+      for (const what of opened.splice(0)) what.close();
     },
   };
 }

@@ -29,5 +29,5 @@ export interface HandleOptions {
 /** A handle of class Guestfs, which is loaded only now. */
 export async function createHandle(options: HandleOptions): Promise<Handle> {
   const { Guestfs } = await import('../../handle/index.ts');
-  return new Guestfs(options);
+  return new Guestfs({ backend: 'auto', ...options });
 }

@@ -51,7 +51,7 @@ const runs: Record<string, Run> = {
   bootrootlv: script('-N bootrootlv.img=bootrootlv:/dev/G/V:ext2:vfat:60M:20M:gpt', 'list-filesystems\n'),
   several: script('-N disk:1M -N part:10M', 'list-devices\nlist-partitions\n'),
   noType: line('-N nothing'),
-  noFilesystem: line('-N fs:xfs'),
+  noFilesystem: { ...line('-N fs:xfs'), env: { LIBGUESTFS_BACKEND: 'engine' } },
   noRoom: line('-N bootroot:ext2:ext4:50M:60M'),
   noFolder: line('-N no/such=disk:1M'),
 

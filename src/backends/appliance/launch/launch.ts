@@ -84,7 +84,25 @@ export async function launchMachine(request: LaunchRequest, events: LaunchEvents
   }
 }
 
-async function findAppliance({ path, cachedir }: MachineSettings, events: LaunchEvents): Promise<string> {
+/**
+ * Do what can be done of a launch while another program has the drives: find qemu and what it can do, and make the appliance if
+ * it is not there. Throws as {@link launchMachine}.
+ */
+export async function prepareMachine(
+  { settings, drives }: Pick<LaunchRequest, 'settings' | 'drives'>,
+  events: Pick<LaunchEvents, 'library'>,
+): Promise<void> {
+  await probeHypervisor(settings);
+  describeAppliance(await findAppliance(settings, events));
+  for (const drive of drives) {
+    if (drive.snapshot !== undefined) driveSource(drive, () => '');
+  }
+}
+
+async function findAppliance(
+  { path, cachedir }: MachineSettings,
+  events: Pick<LaunchEvents, 'library'>,
+): Promise<string> {
   const fixed = fixedAppliance(path);
   if (fixed !== undefined) return fixed;
   const daemon = daemonBundle();
