@@ -1,7 +1,7 @@
 /**
  * Brings the support table of README.md up to date: `tsx scripts/support-table.ts LOG [--check]`. LOG is what a run
  * of the tests with `GUESTFS_ACTION_LOG=LOG` wrote: one JSON string a line, the names of the actions that ended
- * well. With `--check` it writes nothing and fails where the table differs.
+ * well. What ended well in the appliance is in LOG.appliance, which scripts/compare-backends.ts makes. With `--check` it writes nothing and fails where the table differs.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,8 +12,13 @@ if (log === undefined) {
   process.stderr.write('usage: support-table.ts LOG [--check]\n');
   process.exit(2);
 }
-const names = readFileSync(log, 'utf8').split('\n').filter(Boolean);
-const proven = new Set(names.map((line) => JSON.parse(line) as string));
+
+function names(file: string): Set<string> {
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  return new Set(lines.map((line) => JSON.parse(line) as string));
+}
+
+const proven = { engine: names(log), appliance: names(`${log}.appliance`) };
 const readme = join(import.meta.dirname, '..', 'README.md');
 const old = readFileSync(readme, 'utf8');
 const text = withSupportTable(old, supportTable(proven));

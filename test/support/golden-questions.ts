@@ -27,7 +27,7 @@ export function goldenQuestions(folder: string, prefix = ''): GoldenQuestion[] {
 }
 
 /** Words of a command: single quotes, double quotes, backslash within double quotes. */
-function shellWords(command: string): string[] {
+export function shellWords(command: string): string[] {
   const words: string[] = [];
   for (const [, single, double, plain] of command.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)) {
     words.push(single ?? double ?? plain ?? '');

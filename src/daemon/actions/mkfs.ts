@@ -183,11 +183,13 @@ function makeWithJournal(
   }
   const uuid = options.uuid ?? randomUuid();
   const blockSize = options.blockSize ?? journalBlockSize(context.platform.devices.open(name));
+  const known: ExternalJournal = { uuid: new Uint8Array(16), deviceNumber: deviceNumber(name) };
+  // A filesystem that cannot be made is not entered in the journal.
+  writeDevice(context, device, (opened) =>
+    assertExtCanBeMade(opened, { ...options, blockSize, externalJournal: known }),
+  );
+  known.uuid = writeDevice(context, name, (log) => useExtJournal(log, uuid, blockSize));
   writeDevice(context, device, (opened) => {
-    const known: ExternalJournal = { uuid: new Uint8Array(16), deviceNumber: deviceNumber(name) };
-    // A filesystem that cannot be made is not entered in the journal.
-    assertExtCanBeMade(opened, { ...options, blockSize, externalJournal: known });
-    known.uuid = writeDevice(context, name, (log) => useExtJournal(log, uuid, blockSize));
     makeExt(
       opened,
       {

@@ -5,11 +5,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { actionEntry, actionNames, camelCase } from '../../actions/table.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { Guestfs } from '../../handle/index.ts';
-import { fishResult } from '../../../test/support/fish-result.ts';
-import { goldenQuestions, type GoldenQuestion } from '../../../test/support/golden-questions.ts';
+import { askHandle } from '../../../test/support/ask-handle.ts';
+import { goldenQuestions } from '../../../test/support/golden-questions.ts';
 import { needsTool, run, temporaryFolder } from '../../../test/support/tools.ts';
 import { makeWriteInputs, writeDrives } from '../../../test/support/write-inputs.ts';
 import { stockDifferences } from './golden/write-differences.ts';
@@ -43,11 +42,6 @@ function codeOf(message: string): string | undefined {
   return text === undefined ? undefined : CODES[text];
 }
 
-function numberOf(word: string): number {
-  if (/^0[0-7]+$/.test(word)) return parseInt(word, 8);
-  return Number(word);
-}
-
 /** Without what no two machines have the same, and the slash that stock leaves in front of what find finds. */
 function comparable(command: string, text: string): string {
   return (command.startsWith('find ') ? text.replace(/^\//gm, '') : text)
@@ -58,44 +52,6 @@ function comparable(command: string, text: string): string {
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, (uuid) =>
       /^(1234|0123|0fc6|c12a)/i.test(uuid) ? uuid : 'UUID',
     );
-}
-
-type Method = (...args: unknown[]) => Promise<unknown>;
-
-async function ask(g: Guestfs, folder: string, { words }: GoldenQuestion): Promise<string> {
-  const [command = '', ...rest] = words.map((word) => word.replace(/^(IN|OUT)\//, `${folder}/$1/`));
-  const name = command.replaceAll('-', '_').replace(/_opts$/, '');
-  const entry =
-    actionEntry(name) ?? actionNames.map(actionEntry).find((one) => one?.aliases?.includes(command));
-  assert.ok(entry, `${command} is a known command`);
-  const args: unknown[] = [];
-  for (const { type, opaque } of entry.args) {
-    const word = rest.shift() ?? '';
-    if (type === 'StringList') args.push(word.split(' '));
-    else if (type === 'Int' || type === 'Int64') {
-      const number = command === 'umask' && !word.startsWith('-') ? parseInt(word, 8) : numberOf(word);
-      args.push(opaque === true ? BigInt(number) : number);
-    } else if (type === 'Bool') args.push(word === 'true');
-    else if (type === 'BufferIn') args.push(Buffer.from(word));
-    else args.push(word);
-  }
-  const options: Record<string, unknown> = {};
-  for (const word of rest) {
-    const [key = '', value = ''] = word.split(/:(.*)/s);
-    const option = entry.optargs.find((one) => one.name === key);
-    assert.ok(option, `${key} is an option of ${entry.name}`);
-    if (option.type === 'Bool') options[camelCase(key)] = value === 'true';
-    else if (option.type === 'Int' || option.type === 'Int64') options[camelCase(key)] = numberOf(value);
-    else options[camelCase(key)] = value;
-  }
-  const method = (g as unknown as Record<string, Method>)[camelCase(entry.name)] as Method;
-  const result = await method.call(g, ...args, ...(entry.optargs.length > 0 ? [options] : []));
-  if (entry.ret.type === 'Hashtable') {
-    return Object.entries(result as Record<string, string>)
-      .map(([key, value]) => `${key}: ${value}\n`)
-      .join('');
-  }
-  return fishResult(entry, result);
 }
 
 const differing = new Set<string>();
@@ -120,7 +76,7 @@ describe('writing as stock does', { skip: needsTool('mke2fs', 'debugfs', 'tar', 
       let text = '';
       let failure: GuestfsError | undefined;
       try {
-        text = await ask(g, path, question);
+        text = await askHandle(g, path, question.words);
       } catch (error) {
         if (!(error instanceof GuestfsError) || error.code === 'EFAULT') throw error;
         failure = error;

@@ -60,10 +60,10 @@ export class LvmCommand {
     }
   }
 
-  /** The rows of a report: values by the names of their fields. */
+  /** The rows of a report, values by the names of their fields, in the order of the metadata: as libguestfs has them. */
   report(command: 'pvs' | 'vgs' | 'lvs', fields: readonly string[], ...args: readonly string[]): Row[] {
     const text = this.run([
-      command, '--reportformat', 'json', '--units', 'b', '--nosuffix', '-o', fields.join(','), ...args,
+      command, '--unbuffered', '--reportformat', 'json', '--units', 'b', '--nosuffix', '-o', fields.join(','), ...args,
     ]); // prettier-ignore
     return parseReport(text, command.slice(0, 2));
   }

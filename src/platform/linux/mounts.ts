@@ -1,10 +1,10 @@
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { GuestfsError } from '../../errors/index.ts';
 import { checkPath, fail } from '../../vfs/path-checks.ts';
 import type { MountControl, MountEntry, MountRequest, UnmountOptions } from '../contract.ts';
 import type { LinuxDeviceTable } from './device-table.ts';
 import { fsPath } from './host-bytes.ts';
-import { fromNode, guestMessage } from './kernel-error.ts';
+import { fromNode, guestDevices, guestMessage } from './kernel-error.ts';
 import { join, type KernelTree } from './kernel-tree.ts';
 import type { WritableMounts } from './kernel-tree-writer.ts';
 import { kernelMounts, type KernelMount } from './mount-table.ts';
@@ -23,6 +23,8 @@ export interface MountOptions {
 }
 
 const SUBVOLUME = /^btrfsvol:(\/dev\/[^/]+(?:\/[^/]+)?)\/(.+)$/;
+/** Where programs speak to the driver of btrfs. */
+const BTRFS_CONTROL = '/dev/btrfs-control';
 /** Filesystems of the kernel that hold nothing of the guest's. */
 const KERNEL_TYPES = new Set([
   'proc',
@@ -81,7 +83,13 @@ export class LinuxMounts implements MountControl, WritableMounts {
 
   mountLoop(path: string, mountpoint: string): void {
     const file = this.#tree.host(this.#tree.realpath(path));
-    this.#attach(['-o', 'loop', '--', file], mountpoint, path, false);
+    try {
+      this.#attach(['-o', 'loop', '--', file], mountpoint, path, false);
+    } catch (error) {
+      // What the kernel says of a file that holds no filesystem.
+      if (!(error instanceof GuestfsError) || error.code !== 'EPERM') throw error;
+      throw new GuestfsError('EINVAL', error.message, { path, cause: error });
+    }
   }
 
   unmount(where: { path: string } | { device: string }, how: UnmountOptions = {}): void {
@@ -186,6 +194,10 @@ export class LinuxMounts implements MountControl, WritableMounts {
     const candidates = [...devices.disks(), ...devices.partitions(), ...devices.logicalVolumes()];
     const members = candidates.filter(({ name, extended }) => extended !== true && typeOf(name) === 'btrfs');
     if (members.length < 2) return;
+    // Only the loaded driver has it, and only mount(8) would load that.
+    if (!existsSync(BTRFS_CONTROL) && findProgram('modprobe') !== undefined) {
+      runTool('modprobe', ['--quiet', 'btrfs'], { accept: [1] });
+    }
     this.#run('btrfs', ['device', 'scan', '--', ...members.map(({ name }) => devices.node(name))], {});
   }
 
@@ -279,7 +291,7 @@ export class LinuxMounts implements MountControl, WritableMounts {
     try {
       runTool(program, args, options);
     } catch (error) {
-      throw guestMessage(error, this.#tree.root);
+      throw guestDevices(guestMessage(error, this.#tree.root), this.#options.devices);
     }
   }
 

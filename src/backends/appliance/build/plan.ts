@@ -105,7 +105,7 @@ function planRoot(
   daemon: string,
 ): { files: FileSet; missing: MissingTools[]; missingLibraries: string[] } {
   const files = new FileSet();
-  for (const folder of ['/proc', '/sys', '/dev', '/run', '/root', '/etc/lvm', '/var', '/mnt'])
+  for (const folder of ['/proc', '/sys', '/dev', '/run', '/root', '/etc/lvm', '/var', '/var/lib', '/mnt'])
     files.directory(folder);
   const collector = new Collector(files, libraries);
   for (const name of STARTING.programs) if (name !== 'switch_root') requireProgram(collector, name);
@@ -115,6 +115,7 @@ function planRoot(
     const programs = collector.group(group);
     if (programs.length > 0) missing.push({ group: group.name, programs });
   }
+  addCodePage(files);
   collector.program(realpathSync(process.execPath), '/usr/bin/node');
   files.file(`${DAEMON_HOME}/guestfsd.cjs`, daemon);
   addKoffi(collector, daemon);
@@ -128,6 +129,8 @@ function planRoot(
     ['/sysroot', 'run/sysroot'],
     ['/etc/mtab', '../proc/self/mounts'],
     ['/etc/resolv.conf', '../run/resolv.conf'],
+    // Where btrfs(8) notes how far a scrub has come.
+    ['/var/lib/btrfs', '../../run'],
   ] as const) {
     files.link(path, target);
   }
@@ -144,6 +147,17 @@ function planRoot(
 /** Places that are fixed: scripts name /bin/sh, the kernel asks for /sbin/modprobe. */
 function addFixedPlaces(collector: Collector): void {
   for (const path of ['/bin/sh', '/sbin/modprobe']) if (existsSync(path)) collector.program(path);
+}
+
+/** syslinux writes to FAT through mtools, whose names are in code page 850: a module of the C library knows that. */
+function addCodePage(files: FileSet): void {
+  const names = ['gconv-modules', 'gconv-modules.d/gconv-modules-extra.conf', 'IBM850.so'];
+  for (const folder of ['/usr/lib/x86_64-linux-gnu/gconv', '/usr/lib64/gconv']) {
+    for (const name of names) {
+      const path = join(folder, name);
+      if (existsSync(path)) files.file(path, path);
+    }
+  }
 }
 
 function addModules(

@@ -175,7 +175,7 @@ export const TOOL_GROUPS: readonly ToolGroup[] = [
   { name: 'selinuxrelabel', programs: ['setfiles'] },
   { name: 'sleuthkit', programs: ['icat', 'fls'] },
   { name: 'squashfs', programs: ['mksquashfs', 'unsquashfs'] },
-  { name: 'syslinux', programs: ['syslinux'] },
+  { name: 'syslinux', programs: ['syslinux'], more: ['mcopy', 'mattrib', 'mmove'] },
   { name: 'wipefs', programs: ['wipefs'] },
   {
     name: 'xfs',

@@ -1,0 +1,9 @@
+/** Commands whose answers on the engine and in the appliance differ, and why: docs/backends.md says the same in words. */
+export const backendDifferences: Readonly<Record<string, string>> = {
+  'resize2fs /dev/sdb': 'the kernel makes a filesystem larger while it is mounted',
+  'ls /fat': 'the kernel does not change the case of a name on FAT',
+  'pvs-full': 'the text that LVM keeps tells who wrote it, so that another number of bytes is free beside it',
+  'vgs-full': 'the same',
+  'resize2fs /dev/group/root':
+    'the kernel notes in the superblock that a filesystem was mounted, and then it wants a check first',
+};
