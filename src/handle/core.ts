@@ -205,7 +205,9 @@ export class HandleCore {
     streams: Pick<BackendCall, 'input' | 'output'> = {},
   ): Promise<unknown> {
     const backend = this.requireLaunched(action);
-    return backend.call({ action, args, options, serial: ++this.#serial, ...streams });
+    const result = await backend.call({ action, args, options, serial: ++this.#serial, ...streams });
+    if (backend.name === 'appliance') noteSuccess(action, 'appliance');
+    return result;
   }
 
   /** The backend, or EINVAL before launch. */
