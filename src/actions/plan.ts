@@ -4,7 +4,7 @@ export type PlanClass = keyof typeof lists;
 const lists = {
   /** Answered by the engine: everything that only reads, and what the handle does by itself. */
   read: `
-    acl_get_file add_drive add_drive_ro available available_all_groups base64_out blkdiscardzeroes
+    acl_get_file add_domain add_drive add_drive_ro available available_all_groups base64_out blkdiscardzeroes
     blkid blockdev_flushbufs blockdev_getbsz blockdev_getro blockdev_getsize64 blockdev_getss
     blockdev_getsz blockdev_rereadpt blockdev_setra blockdev_setro blockdev_setrw c_pointer
     canonical_device_name cap_get_file case_sensitive_path cat checksum checksum_device
@@ -58,7 +58,7 @@ const lists = {
   `,
   /** Reading and writing that the engine does not know yet. */
   later: `
-    add_domain add_libvirt_dom aug_clear aug_close aug_defnode aug_defvar aug_get aug_init
+    add_libvirt_dom aug_clear aug_close aug_defnode aug_defvar aug_get aug_init
     aug_insert aug_label aug_load aug_ls aug_match aug_mv aug_rm aug_save aug_set aug_setm
     aug_transform btrfs_filesystem_show btrfs_filesystem_sync btrfs_image btrfs_qgroup_show
     btrfs_scrub_full btrfs_scrub_start btrfs_scrub_status btrfs_set_seeding

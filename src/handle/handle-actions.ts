@@ -33,6 +33,7 @@ export function runsAtOnce(name: string): boolean {
 
 /** Actions that take their place in the queue even when nothing runs, because they take time. */
 const LONG: ReadonlySet<string> = new Set([
+  'add_domain',
   'launch',
   'shutdown',
   'kill_subprocess',
@@ -159,7 +160,10 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
   mount_local: unsupported('mounting a guest on the host'),
   mount_local_run: unsupported('mounting a guest on the host'),
   umount_local: unsupported('mounting a guest on the host'),
-  add_domain: unsupported('adding the disks of a libvirt domain'),
+  async add_domain(core, [domain], options) {
+    const { addDomain } = await import('./add-domain.ts');
+    return addDomain(core, domain as string, options);
+  },
   add_libvirt_dom: unsupported('adding the disks of a libvirt domain'),
 
   // Settings.

@@ -22,6 +22,7 @@ const tools: Readonly<Record<string, () => Promise<{ main: ToolMain }>>> = {
   'virt-filesystems': () => import('./virt-filesystems.ts'),
   'virt-inspector': () => import('./virt-inspector.ts'),
   'virt-log': () => import('./virt-log.ts'),
+  'virt-rescue': () => import('./virt-rescue.ts'),
   'virt-tail': () => import('./virt-tail.ts'),
   'virt-tar': () => import('./virt-tar.ts'),
   'virt-tar-out': () => import('./virt-tar-out.ts'),

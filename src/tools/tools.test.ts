@@ -132,7 +132,7 @@ describe('the tools', { skip: needsTool('zstd', 'tar') }, () => {
     fails('folderAsDisk', /out: .*folder/);
     fails('emptyDisk', /the name of a disk image is empty/);
     fails('nbd', /nbd are not supported/);
-    fails('domain', /libvirt is not supported/);
+    fails('domain', /virsh/);
     fails('twoForms', /-h and --csv exclude each other/);
     fails('badChecksum', /expected crc, md5, sha1/);
     fails('badBlocksize', /expected 512 or 4096/);

@@ -7,6 +7,7 @@ import { virtFilesystemsSpec } from '../../../src/tools/specs/virt-filesystems.t
 import { virtInspectorSpec } from '../../../src/tools/specs/virt-inspector.ts';
 import { virtLogSpec } from '../../../src/tools/specs/virt-log.ts';
 import { virtLsSpec } from '../../../src/tools/specs/virt-ls.ts';
+import { virtRescueSpec } from '../../../src/tools/specs/virt-rescue.ts';
 import { virtTailSpec } from '../../../src/tools/specs/virt-tail.ts';
 import {
   testToolSpec,
@@ -157,6 +158,40 @@ ${DISKS}
 
 What is told comes out of files in the guest, which can lie.`,
     seeAlso: ['virt-filesystems(1)', 'guestfs(1)', 'guestfish(1)', 'xmllint(1)'],
+  },
+  {
+    spec: virtRescueSpec,
+    description: `virt-rescue starts the appliance, a small machine with a Linux kernel and the tools of the host, gives it the disks, and
+connects your terminal with a shell in it. What you see in \`/\` is that machine. With \`-i\` or \`-m\` the filesystems of the
+virtual machine are mounted below \`/sysroot\`; \`chroot /sysroot\` goes into a Linux guest. The disks have the names of the API:
+the first is \`/dev/sda\`.
+
+The disks are read-only unless \`--rw\` is given: the shell can write to them, but that is dropped in the end. When the shell ends, all
+filesystems are unmounted.
+
+${DISKS}`,
+    sections: [
+      [
+        'KEYS',
+        `What is typed goes to the shell, Ctrl-C and Ctrl-Z too, and programs there know the size of the terminal. After the escape
+key (\`^]\`, which is Ctrl and ], or that of \`-e\`) a letter is for virt-rescue:
+
+- \`h\` or \`?\`: tell about these keys.
+- \`i\`: print what inspection found, with \`-i\`.
+- \`q\` or \`x\`: leave at once; the filesystems are unmounted as at the end of the shell.
+- \`s\`: write everything through to the disks.
+- \`u\`: unmount the filesystems of the disks.
+- \`z\`: suspend virt-rescue.
+- The escape key again: send it to the shell.
+
+Where standard input is no terminal, all of it goes to the shell, and its end is the end of the shell's input.`,
+      ],
+      [
+        'APPLIANCE',
+        `The machine needs qemu and a kernel of the host that can be read; \`guestfs appliance check\` says what is missing, and which tools the shell will not have. A fixed appliance of libguestfs, named in \`LIBGUESTFS_PATH\`, works too, but does not hear of the size of the terminal.`,
+      ],
+    ],
+    seeAlso: ['guestfs(1)', 'guestfish(1)', 'virt-cat(1)', 'virt-edit(1)', 'virt-filesystems(1)'],
   },
   {
     spec: virtLogSpec,

@@ -4,6 +4,7 @@ import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backe
 import { ProgressMeter } from '../../daemon/progress-meter.ts';
 import { RemoteSession } from '../remote/session.ts';
 import { LAUNCH_WORD_BYTES, type Machine } from './launch/machine.ts';
+import { resizeConsole, startShell, type TerminalSize } from './launch/control.ts';
 import { launchMachine, type LaunchEvents, prepareMachine } from './launch/launch.ts';
 
 /**
@@ -15,12 +16,16 @@ export class ApplianceBackend implements Backend {
   readonly #events: BackendEvents;
   #machine: Machine | undefined;
   #channel: Socket | undefined;
+  #control: Socket | undefined;
   #session: RemoteSession | undefined;
+  readonly #rescue: boolean;
   /** True from when the end is wanted: what ends then is no surprise. */
   #ending = false;
 
-  constructor(events: BackendEvents) {
+  /** With `rescue` a person can work in the machine: see {@link shell}. */
+  constructor(events: BackendEvents, { rescue = false }: { rescue?: boolean } = {}) {
     this.#events = events;
+    this.#rescue = rescue;
   }
 
   /** Process number of the machine. */
@@ -51,11 +56,14 @@ export class ApplianceBackend implements Backend {
       },
       cancelled: () => this.#ending,
     };
-    const launched = await launchMachine({ ...wanted, verbose }, events).catch((error: unknown) => {
-      throw this.#ending ? new GuestfsError('EINTR', 'the launch was given up') : error;
-    });
+    const launched = await launchMachine({ ...wanted, verbose, rescue: this.#rescue }, events).catch(
+      (error: unknown) => {
+        throw this.#ending ? new GuestfsError('EINTR', 'the launch was given up') : error;
+      },
+    );
     this.#machine = launched.machine;
     this.#channel = launched.channel;
+    this.#control = launched.control;
     // The session waits for it, and a machine that was saved has said it long ago.
     launched.channel.unshift(LAUNCH_WORD_BYTES);
     const session = new RemoteSession(launched.channel, this.#events, () => this.#lost());
@@ -98,6 +106,30 @@ export class ApplianceBackend implements Backend {
     } finally {
       this.#idle(true);
     }
+  }
+
+  /**
+   * Start a shell on the machine's console. An appliance of libguestfs has started one by itself, and its end is that of
+   * the machine. What is typed goes to {@link type}, what the console shows comes as events of the appliance. Resolves
+   * when the shell has ended.
+   */
+  async shell(size: TerminalSize): Promise<void> {
+    const machine = this.#machine;
+    if (machine === undefined) throw new GuestfsError('ENOTCONN', 'the machine is gone');
+    this.#idle(false);
+    const ended = machine.process.ended.then(() => undefined);
+    if (this.#control === undefined) await ended;
+    else await Promise.race([startShell(this.#control, size), ended]);
+  }
+
+  /** Type on the machine's console. */
+  type(bytes: Uint8Array): void {
+    this.#machine?.process.type(bytes);
+  }
+
+  /** Tell the console how large the terminal is; an appliance of libguestfs is not told. */
+  resize(size: TerminalSize): void {
+    if (this.#control !== undefined) resizeConsole(this.#control, size);
   }
 
   async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {

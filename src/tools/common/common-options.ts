@@ -36,8 +36,8 @@ export const driveOptions: readonly OptionSpec[] = [
     long: ['connect'],
     value: 'required',
     placeholder: 'URI',
-    help: 'libvirt connection for -d (not supported)',
-    manual: 'The libvirt connection that `-d` uses. libvirt is not supported yet.',
+    help: 'libvirt connection for -d',
+    manual: 'The libvirt connection that `-d` uses, as in `qemu:///system`. Default: that of libvirt.',
   },
   {
     name: 'domain',
@@ -45,8 +45,9 @@ export const driveOptions: readonly OptionSpec[] = [
     long: ['domain'],
     value: 'required',
     placeholder: 'GUEST',
-    help: 'add the disks of a libvirt guest (not supported)',
-    manual: 'The disks of a guest that libvirt knows. Not supported yet: name the disks with `-a`.',
+    help: 'add the disks of a libvirt guest',
+    manual:
+      'Add the disks of a guest that libvirt knows, by its name or UUID. libvirt is asked by its program virsh, and says which format each has. A guest that is running can be opened read-only.',
   },
   {
     name: 'format',

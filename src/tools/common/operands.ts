@@ -10,12 +10,12 @@ import type { GivenOption } from './options.ts';
  */
 export function readShared(
   { line }: ToolContext,
-  own: (option: GivenOption) => void,
+  own: (option: GivenOption, shared: SharedOptions) => void,
   keep: number,
 ): { shared: SharedOptions; operands: string[] } {
   const shared = new SharedOptions();
   for (const option of line.options) {
-    if (!shared.take(option)) own(option);
+    if (!shared.take(option)) own(option, shared);
   }
   let operands = [...line.operands];
   if (shared.disks.length === 0 && shared.domain === undefined && operands.length > keep) {

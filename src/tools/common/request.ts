@@ -8,6 +8,10 @@ export interface DiskRequest {
   format: string | undefined;
   blocksize: number | undefined;
   backing: 'none' | 'folder' | 'any' | undefined;
+  /** Bytes of a blank disk that is gone in the end, which this one is then. */
+  scratch?: number;
+  /** `disk` is the name or UUID of a domain of libvirt, whose disks are meant. */
+  domain?: boolean;
 }
 
 /** One `-m`. */
@@ -25,6 +29,8 @@ export interface KeyRequest {
   value: string;
 }
 
+const NO_WISHES = { format: undefined, blocksize: undefined, backing: undefined };
+
 /** What the options that tools share ask for; made by {@link SharedOptions.take}, in order of the command line. */
 export class SharedOptions {
   readonly mounts: MountPointRequest[] = [];
@@ -34,6 +40,8 @@ export class SharedOptions {
   verbose = false;
   trace = false;
   domain: string | undefined;
+  /** URI of the libvirt connection; its default one if absent. */
+  connect: string | undefined;
   /** Set by `--rw`; everything is read-only without it. */
   writable = false;
   /** Set by an explicit `--ro`: what is written goes to an overlay that is dropped at the end. */
@@ -90,9 +98,12 @@ export class SharedOptions {
         this.echoKeys = true;
         return true;
       case 'domain':
+        if (value === '') throw new UsageError('the name of the libvirt guest is empty');
         this.domain = value;
+        this.#disks.push({ ...NO_WISHES, disk: value, domain: true });
         return true;
       case 'connect':
+        this.connect = value;
         return true;
       case 'verbose':
         this.verbose = true;
@@ -103,6 +114,12 @@ export class SharedOptions {
       default:
         return false;
     }
+  }
+
+  /** Add a blank disk of so many bytes that is gone in the end. */
+  addScratch(bytes: number): void {
+    const disk = `a blank disk of ${bytes} bytes`;
+    this.#disks.push({ ...NO_WISHES, disk, scratch: bytes });
   }
 
   /** Add a disk with the format, sector size and backing policy that hold at this point of the command line. */

@@ -1,5 +1,5 @@
 import { ToolError, UsageError } from './usage-error.ts';
-import { GuestfsError, UnsupportedError, type ErrorDetails } from '../../errors/index.ts';
+import { GuestfsError, type ErrorDetails } from '../../errors/index.ts';
 import { createHandle, type Handle, type HandleOptions } from './handle.ts';
 import type { MountPointRequest, SharedOptions } from './request.ts';
 import { Output } from './output.ts';
@@ -18,19 +18,14 @@ interface DriveOptions {
 /**
  * A handle with the verbosity, name and disks that were asked for, not launched.
  *
- * @throws UnsupportedError for `-d` and remote disks, GuestfsError where a disk cannot be opened.
+ * @throws UnsupportedError for remote disks, and for `-d` where there is no virsh, GuestfsError where a disk cannot be opened.
  */
 export async function openHandle(
   tool: string,
   shared: SharedOptions,
   options: HandleOptions = { thread: 'own' },
 ): Promise<Handle> {
-  if (shared.domain !== undefined) {
-    throw new UnsupportedError(
-      `cannot open the libvirt guest '${shared.domain}': libvirt is not supported; name its disks with -a`,
-    );
-  }
-  const paths = shared.disks.map(({ disk }) => diskPath(disk));
+  const paths = shared.disks.map(({ disk, domain }) => (domain === true ? disk : diskPath(disk)));
   const handle = await createHandle(options);
   try {
     await handle.setProgram(tool);
@@ -46,7 +41,20 @@ export async function openHandle(
 }
 
 async function addDisks(handle: Handle, shared: SharedOptions, paths: readonly string[]): Promise<void> {
-  for (const [at, { format, blocksize, backing }] of shared.disks.entries()) {
+  for (const [at, { format, blocksize, backing, scratch, domain }] of shared.disks.entries()) {
+    if (scratch !== undefined) {
+      await handle.addDriveScratch(scratch);
+      continue;
+    }
+    if (domain === true) {
+      await handle.addDomain(paths[at] as string, {
+        readonly: !shared.writable,
+        allowuuid: true,
+        readonlydisk: 'read',
+        ...(shared.connect === undefined ? {} : { libvirturi: shared.connect }),
+      });
+      continue;
+    }
     const options: DriveOptions = { readonly: !shared.writable };
     if (!shared.writable && !shared.overlay) options.writes = 'refuse';
     if (format !== undefined) options.format = format;

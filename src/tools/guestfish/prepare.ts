@@ -39,7 +39,9 @@ async function makePreparedDisks(handle: Handle, request: Request): Promise<void
   request.prepared = [];
   await addPreparedDisks(handle, disks);
   await handle.launch();
-  await fillPreparedDisks(handle, disks, request.shared.disks.length);
+  // A guest of libvirt may have several.
+  const others = (await handle.debugDrives()).length - disks.length;
+  await fillPreparedDisks(handle, disks, others);
 }
 
 /** A handle as {@link handleFor} makes it, launched and with mounts where the options ask for them. */

@@ -30,15 +30,36 @@ export PATH
 mount -a -T /etc/fstab
 read -r words </proc/cmdline
 root=${uuid}
-device=
+device= drives= ordered=
 for word in $words; do
   case $word in
   root=UUID=*) root=\${word#root=UUID=} ;;
   root=/dev/*) device=\${word#root=} ;;
   guestfs_verbose=1) set -x ;;
+  guestfs_drives=*) drives=\${word#guestfs_drives=} ;;
+  scsi_mod.scan=manual) ordered=1 ;;
   esac
 done
 modprobe -q -a ${modules.join(' ')}
+
+# A person reads the kernel's names of the disks: they are looked for one after the other, the root last.
+find_disk() {
+  for host in /sys/class/scsi_host/host*; do echo "0 $1 0" >"$host/scan"; done
+  tries=0
+  while [ $tries -lt 500 ]; do
+    for entry in /sys/bus/scsi/devices/*:0:"$1":0; do [ -d "$entry/block" ] && return; done
+    tries=$((tries + 1))
+    sleep 0.01
+  done
+}
+if [ -n "$ordered" ]; then
+  target=0
+  while [ $((target + 1)) -lt "\${drives:-1}" ]; do
+    find_disk $target
+    target=$((target + 1))
+  done
+  find_disk 255
+fi
 
 # The UUID of an ext filesystem on a device, as 32 hexadecimal digits.
 uuid_of() {
@@ -181,7 +202,40 @@ network() {
   done
 }
 
-# Serves a library that has its own line into the machine: \`drives COUNT SECONDS SEED\` after a restore.
+# The console as a device: the last that the words name.
+console=\${console%%,*}
+tty=/dev/\${console:-console}
+
+# A shell on the console for a person.
+person() {
+  [ -e /bin/bash ] && shell=bash || shell=sh
+  # Whatever a shell starts in the background ignores Ctrl-C, and hands that on.
+  signals=
+  env --default-signal=INT,QUIT true 2>/dev/null && signals='env --default-signal=INT,QUIT'
+  cd /root
+  PS1='><rescue> ' $signals setsid -c "$shell" -i <>"$tty" >&0 2>&0
+  cd /
+}
+
+# Unmount every disk but the root, the last that was mounted first.
+unmount_disks() {
+  places=
+  while read -r device place rest; do
+    case $device in /dev/*) [ "$place" = / ] || places="$place $places" ;; esac
+  done </proc/mounts
+  for place in $places; do umount "$(printf '%b' "$place")"; done
+}
+
+rescue() {
+  stty -F "$tty" sane iutf8 rows "$1" cols "$2"
+  person
+  unmount_disks 2>/dev/null
+  sync
+  echo ended
+}
+
+# Serves a library that has its own line into the machine: \`drives COUNT SECONDS SEED\` after a restore,
+# \`shell ROWS COLUMNS\` for a person, \`size ROWS COLUMNS\` when the person's terminal has another size.
 serve_control() {
   while read -r command count seconds seed; do
     case $command in
@@ -193,6 +247,8 @@ serve_control() {
       activate
       echo ready
       ;;
+    shell) rescue "$count" "$seconds" & ;;
+    size) stty -F "$tty" rows "$count" cols "$seconds" ;;
     esac
   done
 }
@@ -213,10 +269,8 @@ daemon() {
 if [ "$guestfs_rescue" = 1 ]; then
   # The library waits for the daemon; the person wants the shell, and the machine ends with it.
   daemon &
-  [ -e /bin/bash ] && shell=bash || shell=sh
-  cd /root
-  console=\${console%%,*}
-  setsid -c "$shell" -i <>"/dev/\${console:-console}" >&0 2>&0
+  person
+  unmount_disks
 else
   daemon
 fi

@@ -20,6 +20,8 @@ export interface MachineFacts {
   appliance: { kernel: string; initrd: string; root: string; uuid: string; own: boolean };
   drives: readonly { drive: MachineDrive; source: DriveSource }[];
   verbose: boolean;
+  /** A person is to work in it: the kernel's names of the disks are in their order. */
+  rescue?: boolean;
 }
 
 /** Everything that a command line says. */
@@ -149,7 +151,8 @@ function driveArguments(index: number, drive: MachineDrive, source: DriveSource)
   return ['-drive', backend, '-device', front];
 }
 
-function kernelWords({ settings, appliance, verbose, drives, memory }: MachinePlan, console: string): string {
+function kernelWords(plan: MachinePlan, console: string): string {
+  const { settings, appliance, verbose, drives, memory, rescue } = plan;
   const words = [
     'panic=1',
     `console=${console}`,
@@ -169,7 +172,8 @@ function kernelWords({ settings, appliance, verbose, drives, memory }: MachinePl
     words.push('init_on_alloc=0', 'audit=0', 'mitigations=off', 'random.trust_cpu=on');
     words.push(`guestfs_control=${CONTROL_NAME}`);
     if (memory === undefined) words.push(`guestfs_drives=${drives.length + 1}`);
-  }
+    if (rescue) words.push('scsi_mod.scan=manual');
+  } else if (rescue) words.push('guestfs_rescue=1');
   words.push(verbose ? 'guestfs_verbose=1' : 'quiet');
   if (settings.network) words.push('guestfs_network=1');
   words.push(`selinux=${settings.selinux ? 1 : 0}`);

@@ -34,6 +34,8 @@ export interface LaunchRequest {
   settings: MachineSettings;
   drives: readonly MachineDrive[];
   verbose: boolean;
+  /** For a person who works in it, with {@link startShell}. */
+  rescue?: boolean;
 }
 
 /** A machine whose daemon can be spoken to. */
@@ -41,6 +43,8 @@ export interface LaunchedMachine {
   machine: Machine;
   /** The line to the daemon; the launch word was taken from it. */
   channel: Socket;
+  /** The line to the scripts; an appliance of libguestfs has none. */
+  control?: Socket;
   /** How it came up. */
   how: 'booted' | 'restored';
 }
@@ -136,6 +140,7 @@ async function bringUp(
     appliance: describeAppliance(appliance),
     drives: request.drives.map((drive) => ({ drive, source: driveSource(drive, keepSecret) })),
     verbose,
+    rescue: request.rescue ?? false,
   };
   const planIn = (folder: PrivateFolder): MachinePlan => ({
     ...facts,
@@ -162,11 +167,11 @@ function bootLimit(settings: MachineSettings, { acceleration }: Hypervisor): num
 }
 
 /** Whether a saved machine is the same as one that boots; whoever looks for what goes wrong wants to see it boot. */
-function maySave({ settings, appliance, verbose }: MachineFacts): boolean {
+function maySave({ settings, appliance, verbose, rescue }: MachineFacts): boolean {
   const plain =
     (settings.append ?? '') === '' && settings.parameters.length === 0 && settings.identifier === '';
   const wanted = backendSetting(settings, 'saved_machine') === undefined || isSet(settings, 'saved_machine');
-  return appliance.own && plain && wanted && !verbose;
+  return appliance.own && plain && wanted && !verbose && !rescue;
 }
 
 /** What came of trying to restore a machine. */
@@ -205,7 +210,7 @@ async function tryRestore(
       throw error;
     }
     events.progress(STEPS, STEPS);
-    return { launched: { machine, channel: lines.channel, how: 'restored' } };
+    return { launched: { machine, channel: lines.channel, control: lines.control, how: 'restored' } };
   } catch (error) {
     events.library(`the saved machine cannot be used: ${(error as Error).message}`);
     return { unusable: saved };
@@ -215,7 +220,7 @@ async function tryRestore(
 async function boot(
   planIn: (folder: PrivateFolder) => MachinePlan,
   limit: number,
-  { settings }: MachineFacts,
+  { settings, appliance }: MachineFacts,
   events: LaunchEvents,
 ): Promise<LaunchedMachine> {
   let spoke = false;
@@ -234,9 +239,9 @@ async function boot(
       await machine.launchWord(lines.channel);
       return lines;
     };
-    const { channel } = await within(limit, up());
+    const { channel, control } = await within(limit, up());
     events.progress(STEPS, STEPS);
-    return { machine, channel, how: 'booted' };
+    return { machine, channel, ...(appliance.own ? { control } : {}), how: 'booted' };
   } catch (error) {
     await machine.kill();
     throw error;

@@ -53,9 +53,11 @@ export class MachineProcess {
       setpriv === undefined ? [program, ...args] : [setpriv, '--pdeathsig', 'KILL', '--', program, ...args];
     this.#child = spawn(line[0] as string, line.slice(1), {
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...options.environment },
     });
+    // A machine that ends says so otherwise.
+    this.#child.stdin?.on('error', () => {});
     this.#child.stdout?.on('data', (chunk: Buffer) => options.output(chunk, 'console'));
     this.#child.stderr?.on('data', (chunk: Buffer) => options.output(chunk, 'hypervisor'));
     this.ended = new Promise((resolve) => {
@@ -74,6 +76,11 @@ export class MachineProcess {
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  /** Type on the machine's console. */
+  type(bytes: Uint8Array): void {
+    this.#child.stdin?.write(bytes);
   }
 
   #end(resolve: (end: ProcessEnd) => void, end: ProcessEnd): void {
@@ -107,6 +114,7 @@ export class MachineProcess {
   keepsProgram(keep: boolean): void {
     const parts = [
       this.#child,
+      this.#child.stdin,
       this.#child.stdout,
       this.#child.stderr,
       this.#watchdog,

@@ -1,0 +1,100 @@
+import type { Domain, DomainDisk } from '../backends/libvirt/domain.ts';
+import { Virsh } from '../backends/libvirt/virsh.ts';
+import { GuestfsError } from '../errors/index.ts';
+import type { HandleCore } from './core.ts';
+import type { AddDriveOptions } from './drives.ts';
+
+/** Options of add_domain. */
+interface AddDomainOptions {
+  libvirturi?: string;
+  readonly?: boolean;
+  iface?: string;
+  live?: boolean;
+  allowuuid?: boolean;
+  readonlydisk?: string;
+  cachemode?: string;
+  discard?: string;
+  copyonread?: boolean;
+}
+
+const READONLY_DISK = ['error', 'read', 'write', 'ignore'];
+
+/**
+ * Add the disks of a domain that libvirt knows; returns how many. Formats are those that libvirt has, never found out by
+ * looking; a backing chain is opened as libvirt opens it for the domain.
+ */
+export async function addDomain(
+  core: HandleCore,
+  wanted: string,
+  options: AddDomainOptions,
+  virsh: Virsh = new Virsh(options.libvirturi),
+): Promise<number> {
+  const { readonlydisk = 'write', readonly = false } = options;
+  if (!READONLY_DISK.includes(readonlydisk)) {
+    throw new GuestfsError(
+      'EINVAL',
+      `readonlydisk is '${readonlydisk}', it must be one of ${READONLY_DISK.join(', ')}`,
+    );
+  }
+  const domain = await virsh.domain(wanted, options.allowuuid ?? false);
+  if (domain.active && options.live === true) return attach(core, domain);
+  if (domain.active && !readonly) {
+    throw new GuestfsError(
+      'EBUSY',
+      `the domain ${domain.name} is running: its disks can only be added read-only (readonly: true, --ro)`,
+    );
+  }
+  const drives: [string, AddDriveOptions][] = [];
+  for (const disk of domain.disks) {
+    if (disk.readonly && readonlydisk === 'ignore') continue;
+    if (disk.readonly && readonlydisk === 'error' && !readonly) {
+      throw new GuestfsError('EROFS', `the disk ${disk.target} of ${domain.name} is read-only`);
+    }
+    drives.push(await driveOf(disk, virsh, options, readonly || (disk.readonly && readonlydisk === 'read')));
+  }
+  if (drives.length === 0) {
+    throw new GuestfsError('EINVAL', `the domain ${domain.name} has no disk that can be added`);
+  }
+  for (const [filename, drive] of drives) core.drives.add(filename, drive, core.settings.hasMachine);
+  return drives.length;
+}
+
+/** Have launch attach to the daemon in a running guest, which has its disks already. */
+function attach(core: HandleCore, domain: Domain): number {
+  if (domain.channel === undefined) {
+    throw new GuestfsError(
+      'ENOTCONN',
+      `the domain ${domain.name} has no Unix socket for the channel org.libguestfs.channel.0, by which a daemon in it could be reached`,
+    );
+  }
+  core.settings.setBackend(`unix:${domain.channel}`);
+  return 0;
+}
+
+async function driveOf(
+  { source, format, blocksize, username, secret }: DomainDisk,
+  virsh: Virsh,
+  { iface, cachemode, discard, copyonread }: AddDomainOptions,
+  readonly: boolean,
+): Promise<[string, AddDriveOptions]> {
+  const given = Object.entries({ blocksize, iface, cachemode, discard, copyonread });
+  const drive: AddDriveOptions = {
+    readonly,
+    format,
+    // libvirt opens it for the guest: whoever defined the domain trusts the chain.
+    ...(format === 'raw' ? {} : { backing: 'any' }),
+    ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+  };
+  if (readonly && drive.discard === 'enable') delete drive.discard;
+  if (source.kind === 'file') return [source.path, drive];
+  if (source.kind === 'volume') return [await virsh.volumePath(source.pool, source.volume), drive];
+  const { protocol, name, servers } = source;
+  Object.assign(drive, { protocol, server: servers });
+  if (username !== undefined) drive.username = username;
+  if (secret !== undefined) {
+    const value = await virsh.secret(secret);
+    // Ceph's keys are written in base64 everywhere.
+    drive.secret = protocol === 'rbd' ? value : Buffer.from(value, 'base64').toString('utf8');
+  }
+  return [name, drive];
+}
