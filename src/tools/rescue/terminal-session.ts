@@ -11,10 +11,12 @@ export interface RescueConsole {
   resize(size: { rows: number; columns: number }): void;
 }
 
-/** What ends a line at a terminal that has no size. */
+/** What a terminal without a size is taken for. */
 const USUAL_SIZE = { rows: 24, columns: 80 };
 /** End of input at a terminal: Ctrl-D. */
 const END_OF_INPUT = Uint8Array.of(0x04);
+/** Milliseconds between two of them. */
+const END_INTERVAL = 500;
 
 const HELP = `Keys after the escape key:
   ? h   this text
@@ -71,7 +73,11 @@ export class TerminalSession {
     const hear = (chunk: Uint8Array): void => {
       for (const part of this.#keys.split(chunk)) this.#take(part);
     };
-    const endOfInput = (): void => this.#console.type(END_OF_INPUT);
+    // A console loses one that comes while a program starts or ends: it is said until the shell has heard it.
+    let ending: NodeJS.Timeout | undefined;
+    const endOfInput = (): void => {
+      ending = setInterval(() => this.#console.type(END_OF_INPUT), END_INTERVAL);
+    };
     const resized = (): void => this.#console.resize(terminalSize());
     const signals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
     for (const signal of signals) process.on(signal, leave);
@@ -84,6 +90,7 @@ export class TerminalSession {
       await Promise.race([ended, left]);
       await this.#commands;
     } finally {
+      clearInterval(ending);
       stdin.off('data', hear);
       stdin.off('end', endOfInput);
       stdin.pause();
