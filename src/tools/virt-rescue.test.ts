@@ -11,7 +11,7 @@ import { runTools } from '../../test/support/tool-runs.ts';
 const root = join(import.meta.dirname, '..', '..');
 const PROMPT = '><rescue> ';
 /** Milliseconds after which nobody waits any longer for a text. */
-const LIMIT = 60_000;
+const LIMIT = 180_000;
 
 /** A tool in a pseudo-terminal of 33 rows and 101 columns, and a person who waits for what it shows. */
 class Terminal {
