@@ -1,7 +1,7 @@
 /** The lists of commands that engine and appliance are compared over, and the differences that are known. */
 import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { chooseKernel } from '../../src/backends/appliance/build/kernel-choice.ts';
 import { daemonBundle } from '../../src/backends/appliance/build/locate.ts';
 import { Guestfs } from '../../src/handle/index.ts';
@@ -9,7 +9,7 @@ import { backendDifferences } from './backend-differences.ts';
 import { copyFolder, differences, outcomes, type Difference } from './compare-backends.ts';
 import { goldenQuestions, shellWords } from './golden-questions.ts';
 import { makeRoot } from './small-root.ts';
-import { needsTool, temporaryFolder } from './tools.ts';
+import { needsTool, run as runTool, temporaryFolder } from './tools.ts';
 import { makeWriteInputs, writeDrives } from './write-inputs.ts';
 
 const GOLDEN = join(import.meta.dirname, '../../src/daemon/actions/golden');
@@ -48,6 +48,8 @@ const lists = {
       for (const name of ['IN', 'OUT']) mkdirSync(join(folder, name));
       makeRoot(join(folder, 'IN'));
       rmSync(join(folder, 'IN', 'root'), { recursive: true });
+      writeFileSync(join(folder, 'IN', 'text.gz'), gzipSync('one\ntwo\nthree\n'));
+      runTool('mke2fs', '-q', '-F', join(folder, 'IN', 'loop.img'), '1M');
       for (const name of ['sda', 'sdb']) {
         writeFileSync(join(folder, name), '');
         truncateSync(join(folder, name), 500 * 1024 * 1024);

@@ -23,7 +23,8 @@ export interface MountOptions {
 }
 
 const SUBVOLUME = /^btrfsvol:(\/dev\/[^/]+(?:\/[^/]+)?)\/(.+)$/;
-/** Where programs speak to the driver of btrfs. */
+/** Where programs speak to drivers: it is there once the driver is loaded, which nothing else may do. */
+const LOOP_CONTROL = '/dev/loop-control';
 const BTRFS_CONTROL = '/dev/btrfs-control';
 /** Filesystems of the kernel that hold nothing of the guest's. */
 const KERNEL_TYPES = new Set([
@@ -83,13 +84,8 @@ export class LinuxMounts implements MountControl, WritableMounts {
 
   mountLoop(path: string, mountpoint: string): void {
     const file = this.#tree.host(this.#tree.realpath(path));
-    try {
-      this.#attach(['-o', 'loop', '--', file], mountpoint, path, false);
-    } catch (error) {
-      // What the kernel says of a file that holds no filesystem.
-      if (!(error instanceof GuestfsError) || error.code !== 'EPERM') throw error;
-      throw new GuestfsError('EINVAL', error.message, { path, cause: error });
-    }
+    wantDriver('loop', LOOP_CONTROL);
+    this.#attach(['-o', 'loop', '--', file], mountpoint, path, false);
   }
 
   unmount(where: { path: string } | { device: string }, how: UnmountOptions = {}): void {
@@ -194,10 +190,7 @@ export class LinuxMounts implements MountControl, WritableMounts {
     const candidates = [...devices.disks(), ...devices.partitions(), ...devices.logicalVolumes()];
     const members = candidates.filter(({ name, extended }) => extended !== true && typeOf(name) === 'btrfs');
     if (members.length < 2) return;
-    // Only the loaded driver has it, and only mount(8) would load that.
-    if (!existsSync(BTRFS_CONTROL) && findProgram('modprobe') !== undefined) {
-      runTool('modprobe', ['--quiet', 'btrfs'], { accept: [1] });
-    }
+    wantDriver('btrfs', BTRFS_CONTROL);
     this.#run('btrfs', ['device', 'scan', '--', ...members.map(({ name }) => devices.node(name))], {});
   }
 
@@ -305,6 +298,12 @@ export class LinuxMounts implements MountControl, WritableMounts {
     const parent = this.#tree.realpath(slash <= 0 ? '/' : trimmed.slice(0, slash));
     return this.#tree.host(join(parent, name));
   }
+}
+
+/** Have a driver loaded that a program needs. */
+function wantDriver(module: string, node: string): void {
+  if (existsSync(node) || findProgram('modprobe') === undefined) return;
+  runTool('modprobe', ['--quiet', module], { accept: [1] });
 }
 
 /** What tells a mount from others: its number alone is given to another mount when it is gone. */
