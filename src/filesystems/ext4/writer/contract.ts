@@ -106,6 +106,8 @@ export interface AttributeWriter {
   remove(inode: number, name: string): void;
   /** Give back what the attributes of an inode hold outside of it: called when the inode is freed. */
   release(inode: number): void;
+  /** What of `i_blocks` is not content: the block of attributes and values in inodes of their own. In 512 bytes. */
+  sectors(inode: number): number;
   /** Default ACL of a directory for what is made in it; returns the mode to use. Applies access and default ACLs. */
   inherit(directory: number, inode: number, mode: number): number;
   /** A change of mode's group bits goes into the mask of an access ACL. */

@@ -146,16 +146,10 @@ export class InodeReplacement implements Replacement {
     const { core, attributes } = this.#session;
     if (flagsOf(core.inodes.read(this.#target)) & INODE_INLINE_DATA) attributes.clearInlineData(this.#target);
     const size = fileSizeOf(core.inodes.read(this.#spare));
-    const ofTarget = snapshot(
-      core.inodes.read(this.#target),
-      core.geometry.blockSize,
-      core.geometry.clusterRatio,
-    );
-    const ofSpare = snapshot(
-      core.inodes.read(this.#spare),
-      core.geometry.blockSize,
-      core.geometry.clusterRatio,
-    );
+    const stateOf = (number: number): MapState =>
+      snapshot(core.inodes.read(number), core.geometry.blockSize, attributes.sectors(number));
+    const ofTarget = stateOf(this.#target);
+    const ofSpare = stateOf(this.#spare);
     // The maps' checksums are made with the inode's number: those of all blocks of both maps change.
     const nodesOf = (number: number): number[] => {
       const nodes: number[] = [];
@@ -192,22 +186,18 @@ export class InodeReplacement implements Replacement {
 interface MapState {
   readonly iBlock: Uint8Array;
   readonly flags: number;
-  /** i_blocks without the block of attributes, in units of 512 bytes. */
+  /** i_blocks without what the attributes hold, in units of 512 bytes; and that. */
   readonly sectors: number;
   readonly attributeSectors: number;
 }
 
-function snapshot({ bytes, view, base }: InodeView, blockSize: number, clusterRatio: number): MapState {
+function snapshot({ bytes, view, base }: InodeView, blockSize: number, attributeSectors: number): MapState {
   const at = base + Inode.i_block;
   const flags = view.getUint32(base + Inode.i_flags, true);
   const unit = flags & INODE_HUGE_FILE ? blockSize / 512 : 1;
   const blocks =
     view.getUint32(base + Inode.i_blocks_lo, true) +
     view.getUint16(base + Inode.l_i_blocks_high, true) * 0x100000000;
-  const hasBlock =
-    view.getUint32(base + Inode.i_file_acl_lo, true) !== 0 ||
-    view.getUint16(base + Inode.l_i_file_acl_high, true) !== 0;
-  const attributeSectors = hasBlock ? (blockSize / 512) * clusterRatio : 0;
   return {
     iBlock: bytes.slice(at, at + I_BLOCK_SIZE),
     flags: flags & INODE_EXTENTS,

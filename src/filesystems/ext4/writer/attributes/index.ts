@@ -119,6 +119,10 @@ class Attributes implements AttributeWriter {
     this.#tables.release(inode);
   }
 
+  sectors(inode: number): number {
+    return this.#tables.sectors(inode);
+  }
+
   inherit(directory: number, inode: number, mode: number): number {
     if ((mode & S_IFMT) === S_IFLNK) return mode;
     const stored = this.#tables.find(directory, INDEX_ACL_DEFAULT, ACL_NAME);

@@ -120,10 +120,23 @@ export class AttributeTables {
 
   /** Each inode that uses a value in another inode pays for it, as if it were its own. */
   #count(owner: number, size: number, sign: 1 | -1): void {
-    const { blockSize, clusterRatio } = this.#parts.store.geometry;
-    const cluster = blockSize * clusterRatio;
-    this.#parts.space.charge(owner, sign * Math.ceil(size / cluster));
+    this.#parts.space.charge(owner, sign * this.#clusters(size));
     this.#parts.space.chargeQuota(owner, 0, sign);
+  }
+
+  #clusters(size: number): number {
+    const { blockSize, clusterRatio } = this.#parts.store.geometry;
+    return Math.ceil(size / (blockSize * clusterRatio));
+  }
+
+  /** Units of 512 bytes that an inode counts for its attributes: their block, and values in inodes of their own. */
+  sectors(inode: number): number {
+    const { blockSize, clusterRatio } = this.#parts.store.geometry;
+    let clusters = this.#block.blockOf(inode) === 0 ? 0 : 1;
+    for (const { valueInode, size } of [...this.#body.read(inode), ...this.#block.read(inode)]) {
+      if (valueInode !== 0) clusters += this.#clusters(size);
+    }
+    return clusters * clusterRatio * (blockSize / 512);
   }
 
   /** An attribute of an inode is gone; `last` where no other inode shares its entry. */
