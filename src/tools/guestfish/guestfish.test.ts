@@ -209,7 +209,7 @@ describe('guestfish', { skip: missing }, () => {
     for (const [name, message] of [
       ['usage', /unknown option --nosuch\nTry 'guestfish --help'/],
       ['bothModes', /--ro and --rw exclude each other/],
-      ['domain', /libvirt is not supported/],
+      ['domain', /add_domain: .*virsh/],
       ['remoteDisk', /nbd are not supported/],
       ['noRemote', /GUESTFISH_PID is not set/],
       ['keys', /expected ID:key:TEXT/],
