@@ -4,6 +4,7 @@ import { camelCase, type ActionEntry } from '../../actions/table.ts';
 import { encodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { XdrReader } from './reader.ts';
+import { readValue, writeValue } from './values.ts';
 import type { XdrWriter } from './writer.ts';
 
 /**
@@ -19,7 +20,7 @@ export function writeCall(writer: XdrWriter, entry: ActionEntry, call: CheckedCa
   for (const [bit, parameter] of entry.optargs.entries()) {
     const value = call.options[camelCase(parameter.name)];
     if (value !== undefined) set |= 1n << BigInt(bit);
-    writeOption(writer, parameter, value);
+    writeValue(writer, parameter.type, value ?? UNSET[parameter.type]);
   }
   return set;
 }
@@ -49,7 +50,7 @@ export function readCall(reader: XdrReader, entry: ActionEntry, set: bigint): Ch
       if (!isSet) continue;
       throw new GuestfsError('EPROTO', `${parameter.name}: is set, but the arguments end before it`);
     }
-    const value = readOption(reader, parameter);
+    const value = readValue(reader, parameter.type, parameter.name);
     if (isSet) options[camelCase(parameter.name)] = value;
   }
   return { args, options };
@@ -64,93 +65,32 @@ function placeText(value: unknown): string {
   return path.startsWith('/dev/') ? `/.${path}` : path;
 }
 
-function writeArgument(writer: XdrWriter, parameter: Parameter, value: unknown): void {
-  switch (parameter.type) {
+function writeArgument(writer: XdrWriter, { type }: Parameter, value: unknown): void {
+  switch (type) {
     case 'Dev_or_Path':
     case 'Mountable_or_Path':
       writer.string(placeText(value));
-      break;
-    case 'OptString':
-      writer.uint32(value === null ? 0 : 1);
-      if (value !== null) writer.string(value as string);
-      break;
-    case 'Bool':
-      writer.bool(value as boolean);
-      break;
-    case 'Int':
-      writer.int32(value as number);
-      break;
-    case 'Int64':
-      writer.int64(value as number | bigint);
-      break;
-    case 'StringList':
-      writer.strings(value as readonly string[]);
       break;
     case 'BufferIn':
     case 'Key':
       writer.opaque(typeof value === 'string' ? encodeText(value) : (value as Uint8Array));
       break;
     default:
-      writer.string(value as string);
+      writeValue(writer, type, value);
   }
 }
 
-function readArgument(reader: XdrReader, parameter: Parameter): unknown {
-  const { name } = parameter;
-  switch (parameter.type) {
-    case 'OptString': {
-      const there = reader.uint32(name);
-      if (there > 1) throw new GuestfsError('EPROTO', `${name}: found the mark ${there}, expected 0 or 1`);
-      return there === 0 ? null : reader.string(name);
-    }
-    case 'Bool':
-      return reader.bool(name);
-    case 'Int':
-      return reader.int32(name);
-    case 'Int64':
-      return parameter.opaque ? reader.int64(name) : reader.safeInt64(name);
-    case 'StringList':
-      return reader.strings(name);
+function readArgument(reader: XdrReader, { type, name, opaque }: Parameter): unknown {
+  switch (type) {
     case 'BufferIn':
     case 'Key':
       return Uint8Array.from(reader.opaque(name));
     default:
-      return reader.string(name);
+      return readValue(reader, type, name, opaque);
   }
 }
 
-function writeOption(writer: XdrWriter, parameter: OptionalParameter, value: unknown): void {
-  switch (parameter.type) {
-    case 'Bool':
-      writer.bool((value as boolean | undefined) ?? false);
-      break;
-    case 'Int':
-      writer.int32((value as number | undefined) ?? 0);
-      break;
-    case 'Int64':
-      writer.int64((value as number | undefined) ?? 0);
-      break;
-    case 'String':
-      writer.string((value as string | undefined) ?? '');
-      break;
-    case 'StringList':
-      writer.strings((value as readonly string[] | undefined) ?? []);
-      break;
-  }
-}
-
-function readOption(reader: XdrReader, parameter: OptionalParameter): unknown {
-  const { name } = parameter;
-  switch (parameter.type) {
-    case 'Bool':
-      return reader.bool(name);
-    case 'Int':
-      return reader.int32(name);
-    case 'Int64':
-      return reader.safeInt64(name);
-    case 'String':
-      return reader.string(name);
-    case 'StringList':
-      return reader.strings(name);
-  }
-}
+/** What stands for an optional argument that is not set. */
+const UNSET = { Bool: false, Int: 0, Int64: 0, String: '', StringList: [] } as const satisfies Readonly<
+  Record<OptionalParameter['type'], unknown>
+>;

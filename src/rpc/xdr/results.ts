@@ -2,6 +2,7 @@ import type { Result } from '../../actions/record.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { XdrReader } from './reader.ts';
 import { readStruct, readStructList, writeStruct, writeStructList } from './structs.ts';
+import { readValue, writeValue } from './values.ts';
 import type { XdrWriter } from './writer.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -10,26 +11,6 @@ type Fields = Readonly<Record<string, unknown>>;
 export function writeResult(writer: XdrWriter, ret: Result, value: unknown): void {
   switch (ret.type) {
     case 'void':
-      break;
-    case 'Bool':
-      writer.bool(value as boolean);
-      break;
-    case 'Int':
-      writer.int32(value as number);
-      break;
-    case 'Int64':
-      writer.int64(value as number | bigint);
-      break;
-    case 'String':
-    case 'ConstString':
-      writer.string(value as string);
-      break;
-    case 'ConstOptString':
-      writer.uint32(value === null ? 0 : 1);
-      if (value !== null) writer.string(value as string);
-      break;
-    case 'StringList':
-      writer.strings(value as readonly string[]);
       break;
     case 'Hashtable':
       writer.strings(Object.entries(value as Record<string, string>).flat());
@@ -43,6 +24,8 @@ export function writeResult(writer: XdrWriter, ret: Result, value: unknown): voi
     case 'StructList':
       writeStructList(writer, ret.of as string, value as readonly Fields[]);
       break;
+    default:
+      writeValue(writer, ret.type, value);
   }
 }
 
@@ -52,19 +35,6 @@ export function readResult(reader: XdrReader, ret: Result): unknown {
   switch (ret.type) {
     case 'void':
       return undefined;
-    case 'Bool':
-      return reader.bool(name);
-    case 'Int':
-      return reader.int32(name);
-    case 'Int64':
-      return ret.opaque ? reader.int64(name) : reader.safeInt64(name);
-    case 'String':
-    case 'ConstString':
-      return reader.string(name);
-    case 'ConstOptString':
-      return reader.uint32(name) === 0 ? null : reader.string(name);
-    case 'StringList':
-      return reader.strings(name);
     case 'Hashtable':
       return hashOf(reader.strings(name), name);
     case 'BufferOut':
@@ -73,6 +43,8 @@ export function readResult(reader: XdrReader, ret: Result): unknown {
       return readStruct(reader, ret.of as string);
     case 'StructList':
       return readStructList(reader, ret.of as string);
+    default:
+      return readValue(reader, ret.type, name, ret.opaque);
   }
 }
 
