@@ -1,7 +1,7 @@
 const ZEROES = new Uint8Array(256 * 1024);
 
 /** Whether bytes are all zero. As fast as the host compares memory; data is mostly told by its first bytes. */
-export function isBlank(bytes: Uint8Array): boolean {
+function isBlank(bytes: Uint8Array): boolean {
   if (bytes.length === 0) return true;
   if (bytes[0] !== 0 || bytes[bytes.length - 1] !== 0) return false;
   for (let at = 0; at < bytes.length; at += ZEROES.length) {
@@ -15,12 +15,25 @@ export function isBlank(bytes: Uint8Array): boolean {
   return true;
 }
 
-/**
- * Where a run of pieces that are all blank, or all not, ends: an offset in `bytes` from `from` on. Pieces begin at
- * multiples of `unit`; the last one may be shorter.
- */
-export function runEnd(bytes: Uint8Array, from: number, unit: number, blank: boolean): number {
-  let at = from;
-  while (at < bytes.length && isBlank(bytes.subarray(at, at + unit)) === blank) at += unit;
-  return Math.min(at, bytes.length);
+/** Pieces next to each other that are all blank, or all not: offsets of their beginning and end. */
+export interface BlankRun {
+  at: number;
+  end: number;
+  blank: boolean;
+}
+
+/** The runs of pieces of `unit` bytes, the last of which may be shorter, and the first one has `first`. */
+export function* blankRuns(
+  bytes: Uint8Array,
+  unit: number,
+  first: number = unit,
+): Generator<BlankRun, void, void> {
+  for (let at = 0, step = first; at < bytes.length; step = unit) {
+    const blank = isBlank(bytes.subarray(at, at + step));
+    let end = at + step;
+    while (end < bytes.length && isBlank(bytes.subarray(end, end + unit)) === blank) end += unit;
+    end = Math.min(end, bytes.length);
+    yield { at, end, blank };
+    at = end;
+  }
 }

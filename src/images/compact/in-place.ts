@@ -1,4 +1,4 @@
-import { isBlank, runEnd } from '../../block/file-blank.ts';
+import { blankRuns } from '../../block/file-blank.ts';
 import { openFile } from '../../block/file.ts';
 import { roundUp } from '../../bytes/round.ts';
 import { cutTail, freeLostClusters, openQcow2, readHeader, type QcowWriter } from '../qcow2/index.ts';
@@ -46,14 +46,10 @@ function* dropZeroes(path: string, writer: QcowWriter): Generator<Progress, numb
         const stop = Math.min(last, at - (at % chunk) + chunk);
         const part = buffer.subarray(0, stop - at);
         layer.readAt(at, part);
-        for (let done = 0; done < part.length;) {
-          const blank = isBlank(part.subarray(done, done + clusterSize));
-          const reached = runEnd(part, done + clusterSize, clusterSize, blank);
-          if (blank) {
-            writer.discard(at + done, reached - done);
-            zeroBytes += reached - done;
-          }
-          done = reached;
+        for (const run of blankRuns(part, clusterSize)) {
+          if (!run.blank) continue;
+          writer.discard(at + run.at, run.end - run.at);
+          zeroBytes += run.end - run.at;
         }
         at = stop;
         yield { position: at, total };

@@ -1,5 +1,5 @@
 import type { GrowingFile } from '../../block/file-growing.ts';
-import { isBlank, runEnd } from '../../block/file-blank.ts';
+import { blankRuns } from '../../block/file-blank.ts';
 import { createImage } from '../create.ts';
 import { openGrowingFile } from '../../block/file-growing.ts';
 import { copyDisk } from '../convert/copy.ts';
@@ -24,14 +24,10 @@ export function* compactRawInPlace(file: GrowingFile): Generator<Progress, Found
       const stop = Math.min(offset + length, at - (at % CHUNK) + CHUNK);
       const part = buffer.subarray(0, stop - at);
       file.readAt(at, part);
-      for (let from = 0; from < part.length;) {
-        const blank = isBlank(part.subarray(from, from + HOLE));
-        const end = runEnd(part, from + HOLE, HOLE, blank);
-        if (blank) {
-          file.discard(at + from, end - from);
-          zeroBytes += end - from;
-        }
-        from = end;
+      for (const run of blankRuns(part, HOLE)) {
+        if (!run.blank) continue;
+        file.discard(at + run.at, run.end - run.at);
+        zeroBytes += run.end - run.at;
       }
       at = stop;
       yield { position: at, total };

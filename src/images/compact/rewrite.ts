@@ -1,4 +1,4 @@
-import { isBlank, runEnd } from '../../block/file-blank.ts';
+import { blankRuns } from '../../block/file-blank.ts';
 import { fileUsage } from '../../block/file-path.ts';
 import { openWriter } from '../chain.ts';
 import { beginReplacement } from '../convert/replacement.ts';
@@ -83,17 +83,13 @@ function writeRuns(
   behind: number,
 ): number {
   let zeroBytes = 0;
-  for (let at = 0; at < bytes.length;) {
-    // Runs begin within a cluster where subclusters do.
-    const step = unit - ((offset + at) % unit);
-    const blank = isBlank(bytes.subarray(at, at + step));
-    const end = runEnd(bytes, Math.min(bytes.length, at + step), unit, blank);
+  // The first run begins within a cluster where a subcluster does.
+  for (const { at, end, blank } of blankRuns(bytes, unit, unit - (offset % unit))) {
     if (!blank) writer.writeAt(offset + at, bytes.subarray(at, end));
     else {
       if (offset + at < behind) writer.zero(offset + at, end - at);
       zeroBytes += end - at;
     }
-    at = end;
   }
   return zeroBytes;
 }

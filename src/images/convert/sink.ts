@@ -1,5 +1,5 @@
 import type { GrowingFile } from '../../block/file-growing.ts';
-import { isBlank, runEnd } from '../../block/file-blank.ts';
+import { blankRuns } from '../../block/file-blank.ts';
 import { startAhead, startAlone, type Ahead } from '../../compression/ahead.ts';
 import type { QcowWriter } from '../qcow2/index.ts';
 
@@ -32,12 +32,9 @@ export class RawSink implements Sink {
   }
 
   data(offset: number, bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) {
-      const blank = isBlank(bytes.subarray(at, at + HOLE));
-      const end = runEnd(bytes, at + HOLE, HOLE, blank);
+    for (const { at, end, blank } of blankRuns(bytes, HOLE)) {
       if (!blank) this.#file.writeAt(offset + at, bytes.subarray(at, end));
       else this.zero(offset + at, end - at);
-      at = end;
     }
   }
 
@@ -67,13 +64,9 @@ export class Qcow2Sink implements Sink {
   }
 
   data(offset: number, bytes: Uint8Array): void {
-    const { unit } = this;
-    for (let at = 0; at < bytes.length;) {
-      const blank = isBlank(bytes.subarray(at, at + unit));
-      const end = runEnd(bytes, at + unit, unit, blank);
+    for (const { at, end, blank } of blankRuns(bytes, this.unit)) {
       if (!blank) this.store(offset + at, bytes.subarray(at, end));
       else if (this.#shows) this.zero(offset + at, end - at);
-      at = end;
     }
   }
 
