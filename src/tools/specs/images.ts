@@ -1,4 +1,5 @@
 import type { OptionSpec, ToolSpec } from '../common/spec.ts';
+import { valuedOption } from '../common/valued-option.ts';
 
 const common: readonly OptionSpec[] = [
   { name: 'help', long: ['help'], help: 'show this help' },
@@ -6,33 +7,24 @@ const common: readonly OptionSpec[] = [
   { name: 'version', short: 'V', long: ['version'], help: 'show the version' },
 ];
 
-const valued = (name: string, placeholder: string, help: string, short?: string): OptionSpec => ({
-  name,
-  long: [name],
-  value: 'required',
-  placeholder,
-  help,
-  ...(short === undefined ? {} : { short }),
-});
-
-const backing = valued(
+const backing = valuedOption(
   'allow-backing',
   'none|folder|any',
   'which backing files the image may open (default none if its format is detected, else folder)',
 );
-const workingBacking = valued(
+const workingBacking = valuedOption(
   'allow-backing',
   'none|folder|any',
   "which backing files the image may open (default those in the image's folder)",
 );
-const format = valued('format', 'raw|qcow2', 'format of the image (default: detected)', 'f');
-const preallocation = valued(
+const format = valuedOption('format', 'raw|qcow2', 'format of the image (default: detected)', { short: 'f' });
+const preallocation = valuedOption(
   'preallocation',
   'off|metadata|falloc|full',
   'what is set aside from the start (default off)',
 );
-const compat = valued('compat', '0.10|1.1', 'version of qcow2 (default 1.1)');
-const clusterSize = valued('cluster-size', 'SIZE', 'size of the clusters of qcow2 (default 64K)');
+const compat = valuedOption('compat', '0.10|1.1', 'version of qcow2 (default 1.1)');
+const clusterSize = valuedOption('cluster-size', 'SIZE', 'size of the clusters of qcow2 (default 64K)');
 
 function spec(name: string, summary: string, usage: string, ...options: readonly OptionSpec[]): ToolSpec {
   const key = (option: OptionSpec): string => option.long?.[0] ?? '';
@@ -51,11 +43,11 @@ export const imageSpecs = {
     'create',
     'make an empty disk image',
     '[OPTION...] DISK SIZE',
-    valued(
+    valuedOption(
       'format',
       'raw|qcow2',
       'format of the image (default by its name: qcow2 if it ends in .qcow2, else raw)',
-      'f',
+      { short: 'f' },
     ),
     preallocation,
     compat,
@@ -67,11 +59,11 @@ export const imageSpecs = {
     '[OPTION...] DISK NEW-DISK',
     backing,
     format,
-    valued(
+    valuedOption(
       'output-format',
       'raw|qcow2',
       'format of NEW-DISK (default by its name: raw if it ends in .raw or .img, else qcow2)',
-      'O',
+      { short: 'O' },
     ),
     {
       name: 'compress',
@@ -81,13 +73,19 @@ export const imageSpecs = {
       placeholder: 'zlib|zstd',
       help: 'compress the clusters (default method zlib)',
     },
-    valued('threads', 'N', 'threads that compress (default: as many as there are processors, 4 at most)'),
+    valuedOption(
+      'threads',
+      'N',
+      'threads that compress (default: as many as there are processors, 4 at most)',
+    ),
     {
       name: 'keep-backing',
       long: ['keep-backing'],
       help: 'keep the backing file, and copy only what lies over it',
     },
-    valued('snapshot', 'NAME', 'take an internal snapshot instead of the present state', 'l'),
+    valuedOption('snapshot', 'NAME', 'take an internal snapshot instead of the present state', {
+      short: 'l',
+    }),
     preallocation,
     compat,
     clusterSize,
@@ -112,8 +110,8 @@ export const imageSpecs = {
     'overlay',
     'make an overlay that keeps a disk image as it is',
     '[OPTION...] BASE OVERLAY',
-    valued('format', 'raw|qcow2', 'format of BASE (default: detected)', 'f'),
-    valued('size', 'SIZE', 'size of the disk (default that of BASE)'),
+    valuedOption('format', 'raw|qcow2', 'format of BASE (default: detected)', { short: 'f' }),
+    valuedOption('size', 'SIZE', 'size of the disk (default that of BASE)'),
     clusterSize,
   ),
   commit: spec(

@@ -1,17 +1,7 @@
 import { generalOptions } from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
-import type { OptionSpec, ToolSpec } from '../common/spec.ts';
-
-function partitionOption(name: string, placeholder: string, help: string, manual?: string): OptionSpec {
-  return {
-    name,
-    long: [name],
-    value: 'required',
-    placeholder,
-    help,
-    ...(manual === undefined ? {} : { manual }),
-  };
-}
+import type { ToolSpec } from '../common/spec.ts';
+import { valuedOption } from '../common/valued-option.ts';
 
 /** virt-resize's command line. */
 export const virtResizeSpec: ToolSpec = {
@@ -19,27 +9,25 @@ export const virtResizeSpec: ToolSpec = {
   summary: 'copy a disk onto a larger or smaller one and resize its partitions',
   usage: ['[OPTION...] DISK NEW-DISK'],
   options: sortedOptions(generalOptions, [
-    partitionOption(
+    valuedOption(
       'allow-backing',
       'none|folder|any',
       'which backing files DISK may open (default none if its format is detected, else folder)',
     ),
-    partitionOption(
+    valuedOption(
       'align-first',
       'auto|never|always',
       'whether the first partition may be moved to be aligned (default auto: no)',
     ),
-    partitionOption('alignment', 'SECTORS', 'alignment of partitions (default 128 sectors)'),
-    partitionOption('delete', 'PARTITION', 'leave a partition out (repeatable)'),
+    valuedOption('alignment', 'SECTORS', 'alignment of partitions (default 128 sectors)'),
+    valuedOption('delete', 'PARTITION', 'leave a partition out (repeatable)'),
     { name: 'dry-run', short: 'n', long: ['dry-run'], help: 'tell what would be done, and do nothing' },
-    partitionOption(
-      'expand',
-      'PARTITION',
-      'give a partition all the room that is left over',
-      'Give a partition all the room that is left over, and let what is in it grow: ext2, ext3 and ext4, LVM physical volumes, swap.',
-    ),
-    partitionOption('format', 'raw|qcow2', 'image format of DISK'),
-    partitionOption('ignore', 'PARTITION', 'make a partition but leave it empty (repeatable)'),
+    valuedOption('expand', 'PARTITION', 'give a partition all the room that is left over', {
+      manual:
+        'Give a partition all the room that is left over, and let what is in it grow: ext2, ext3 and ext4, LVM physical volumes, swap.',
+    }),
+    valuedOption('format', 'raw|qcow2', 'image format of DISK'),
+    valuedOption('ignore', 'PARTITION', 'make a partition but leave it empty (repeatable)'),
     {
       name: 'lv-expand',
       long: ['LV-expand', 'lv-expand', 'lvexpand'],
@@ -69,28 +57,22 @@ export const virtResizeSpec: ToolSpec = {
       manual:
         'Write the zeroes of DISK too, so that NEW-DISK has no holes. Without it they are left out, but only where NEW-DISK is blank.',
     },
-    partitionOption('output-format', 'raw|qcow2', 'image format of NEW-DISK'),
+    valuedOption('output-format', 'raw|qcow2', 'image format of NEW-DISK'),
     { name: 'quiet', short: 'q', long: ['quiet'], help: 'do not print the summary' },
-    partitionOption(
-      'resize',
-      'PARTITION=SIZE',
-      'give a partition another size (10G, +1G, -200M, 90%, +10%)',
-      'Give a partition another size: `10G`, or against its old one `+1G`, `-200M`, `90%`, `+10%`. What is in it grows or shrinks along; an error if it cannot. The old disk stays as it is in any case.',
-    ),
-    partitionOption(
-      'resize-force',
-      'PARTITION=SIZE',
-      'as --resize, and cut off what does not fit',
-      'As `--resize`, but a smaller partition just ends earlier: what was behind its new end is lost.',
-    ),
-    partitionOption('shrink', 'PARTITION', 'take what is missing from a partition'),
-    partitionOption(
-      'size',
-      'SIZE',
-      'make NEW-DISK, of this size',
-      'Make NEW-DISK, with the format of `--output-format` (default raw). Without it NEW-DISK must be there.',
-    ),
-    partitionOption(
+    valuedOption('resize', 'PARTITION=SIZE', 'give a partition another size (10G, +1G, -200M, 90%, +10%)', {
+      manual:
+        'Give a partition another size: `10G`, or against its old one `+1G`, `-200M`, `90%`, `+10%`. What is in it grows or shrinks along; an error if it cannot. The old disk stays as it is in any case.',
+    }),
+    valuedOption('resize-force', 'PARTITION=SIZE', 'as --resize, and cut off what does not fit', {
+      manual:
+        'As `--resize`, but a smaller partition just ends earlier: what was behind its new end is lost.',
+    }),
+    valuedOption('shrink', 'PARTITION', 'take what is missing from a partition'),
+    valuedOption('size', 'SIZE', 'make NEW-DISK, of this size', {
+      manual:
+        'Make NEW-DISK, with the format of `--output-format` (default raw). Without it NEW-DISK must be there.',
+    }),
+    valuedOption(
       'unknown-filesystems',
       'ignore|warn|error',
       'what to do about filesystems that cannot be expanded (default warn)',

@@ -1,15 +1,7 @@
 import { generalOptions } from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
-import type { OptionSpec, ToolSpec } from '../common/spec.ts';
-
-const valued = (name: string, placeholder: string, help: string, manual?: string): OptionSpec => ({
-  name,
-  long: [name],
-  value: 'required',
-  placeholder,
-  help,
-  ...(manual === undefined ? {} : { manual }),
-});
+import type { ToolSpec } from '../common/spec.ts';
+import { valuedOption } from '../common/valued-option.ts';
 
 /** virt-sparsify's command line. */
 export const virtSparsifySpec: ToolSpec = {
@@ -17,16 +9,19 @@ export const virtSparsifySpec: ToolSpec = {
   summary: 'make a disk image as small as what is in use in it',
   usage: ['[OPTION...] DISK NEW-DISK', '[OPTION...] --in-place DISK'],
   options: sortedOptions(generalOptions, [
-    valued(
+    valuedOption(
       'allow-backing',
       'none|folder|any',
       'which backing files DISK may open (default none if its format is detected, else folder)',
     ),
-    valued(
+    valuedOption(
       'check-tmpdir',
       'ignore|continue|warn|fail',
       'what to do where the temporary folder seems too small (default warn)',
-      'What to do where the folder for the temporary overlay seems too small: `ignore` it, warn and `continue`, `warn` and wait for the Return key (the default; without a terminal it goes on), or `fail`. What is zeroed takes no space in the overlay, so that little is needed.',
+      {
+        manual:
+          'What to do where the folder for the temporary overlay seems too small: `ignore` it, warn and `continue`, `warn` and wait for the Return key (the default; without a terminal it goes on), or `fail`. What is zeroed takes no space in the overlay, so that little is needed.',
+      },
     ),
     {
       name: 'color',
@@ -35,14 +30,12 @@ export const virtSparsifySpec: ToolSpec = {
       hidden: true,
     },
     { name: 'compress', long: ['compress'], help: 'compress NEW-DISK (qcow2 only)' },
-    valued('convert', 'raw|qcow2', 'format of NEW-DISK (default that of DISK)'),
-    valued('format', 'raw|qcow2', 'format of DISK (default: detected)'),
-    valued(
-      'ignore',
-      'FILESYSTEM|VG',
-      'leave a filesystem or volume group alone (repeatable)',
-      'Leave the free space of a filesystem, or of a volume group (without `/dev/`), as it is. May be given several times.',
-    ),
+    valuedOption('convert', 'raw|qcow2', 'format of NEW-DISK (default that of DISK)'),
+    valuedOption('format', 'raw|qcow2', 'format of DISK (default: detected)'),
+    valuedOption('ignore', 'FILESYSTEM|VG', 'leave a filesystem or volume group alone (repeatable)', {
+      manual:
+        'Leave the free space of a filesystem, or of a volume group (without `/dev/`), as it is. May be given several times.',
+    }),
     {
       name: 'in-place',
       long: ['in-place'],
@@ -67,18 +60,19 @@ export const virtSparsifySpec: ToolSpec = {
         'Options of the new image: `cluster_size`, `compat`, `compression_type`, `extended_l2`, `lazy_refcounts`, `preallocation`, `refcount_bits`.',
     },
     { name: 'quiet', short: 'q', long: ['quiet'], help: 'show no progress and no messages' },
-    valued(
+    valuedOption(
       'tmp',
       'FOLDER|prebuilt:FILE',
       'where the temporary overlay is made (default $TMPDIR or /tmp)',
-      'The folder in which the temporary overlay is made, or with `prebuilt:` a new qcow2 image that has DISK as its backing file and is used as the overlay; it is not removed.',
+      {
+        manual:
+          'The folder in which the temporary overlay is made, or with `prebuilt:` a new qcow2 image that has DISK as its backing file and is used as the overlay; it is not removed.',
+      },
     ),
-    valued(
-      'zero',
-      'DEVICE',
-      'zero a partition or logical volume (repeatable)',
-      'Fill a partition or logical volume with zeroes. **What is on it is lost.** May be given several times.',
-    ),
+    valuedOption('zero', 'DEVICE', 'zero a partition or logical volume (repeatable)', {
+      manual:
+        'Fill a partition or logical volume with zeroes. **What is on it is lost.** May be given several times.',
+    }),
   ]),
   examples: [
     ['virt-sparsify old.img new.img', 'a sparse copy'],
