@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { GuestfsError } from '../../errors/index.ts';
-import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
+import type { Backend, BackendEvents, LaunchConfig } from '../backend.ts';
 import { ProgressMeter } from '../../daemon/progress-meter.ts';
+import { RemoteBackend } from '../remote/backend.ts';
 import { RemoteSession } from '../remote/session.ts';
 import { LAUNCH_WORD_BYTES, type Machine } from './launch/machine.ts';
 import { resizeConsole, startShell, type TerminalSize } from './launch/control.ts';
@@ -11,19 +12,20 @@ import { launchMachine, type LaunchEvents, prepareMachine } from './launch/launc
  * A small machine with a Linux kernel, run by qemu, in which a daemon has the disks: ours, or a fixed appliance of
  * libguestfs. It ends with the handle, and with the program.
  */
-export class ApplianceBackend implements Backend {
+export class ApplianceBackend extends RemoteBackend implements Backend {
   readonly name = 'appliance';
+  protected readonly absence = 'the machine is gone';
   readonly #events: BackendEvents;
   #machine: Machine | undefined;
   #channel: Socket | undefined;
   #control: Socket | undefined;
-  #session: RemoteSession | undefined;
   readonly #rescue: boolean;
   /** True from when the end is wanted: what ends then is no surprise. */
   #ending = false;
 
   /** With `rescue` a person can work in the machine: see {@link shell}. */
   constructor(events: BackendEvents, { rescue = false }: { rescue?: boolean } = {}) {
+    super();
     this.#events = events;
     this.#rescue = rescue;
   }
@@ -74,38 +76,24 @@ export class ApplianceBackend implements Backend {
       await this.kill();
       throw error;
     }
-    this.#session = session;
+    this.session = session;
     meter.finish();
-    this.#idle(true);
+    this.idle(true);
   }
 
   /** The daemon or the machine is gone. */
   #lost(): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#session = undefined;
+    this.session = undefined;
     this.#machine?.process.killNow();
     this.#events.quit(false);
   }
 
-  /** Only a call that runs keeps the program alive. */
-  #idle(idle: boolean): void {
+  protected idle(idle: boolean): void {
     this.#machine?.process.keepsProgram(!idle);
     if (idle) this.#channel?.unref();
     else this.#channel?.ref();
-  }
-
-  async call(call: BackendCall): Promise<unknown> {
-    const session = this.#session;
-    if (session === undefined) {
-      throw new GuestfsError('ENOTCONN', `${call.action}: the machine is gone`, { action: call.action });
-    }
-    this.#idle(false);
-    try {
-      return await session.call(call);
-    } finally {
-      this.#idle(true);
-    }
   }
 
   /**
@@ -116,7 +104,7 @@ export class ApplianceBackend implements Backend {
   async shell(size: TerminalSize): Promise<void> {
     const machine = this.#machine;
     if (machine === undefined) throw new GuestfsError('ENOTCONN', 'the machine is gone');
-    this.#idle(false);
+    this.idle(false);
     const ended = machine.process.ended.then(() => undefined);
     if (this.#control === undefined) await ended;
     else await Promise.race([startShell(this.#control, size), ended]);
@@ -132,19 +120,10 @@ export class ApplianceBackend implements Backend {
     if (this.#control !== undefined) resizeConsole(this.#control, size);
   }
 
-  async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
-    const { hostActions } = await import('../engine/host-actions.ts');
-    return hostActions[action]?.(...args);
-  }
-
-  cancel(): void {
-    this.#session?.cancel();
-  }
-
   async close(): Promise<void> {
-    const session = this.#session;
-    this.#session = undefined;
-    this.#idle(false);
+    const session = this.session;
+    this.session = undefined;
+    this.idle(false);
     try {
       await session?.close();
     } finally {
@@ -155,9 +134,9 @@ export class ApplianceBackend implements Backend {
 
   async kill(): Promise<void> {
     this.#ending = true;
-    this.#session?.kill();
-    this.#session = undefined;
-    this.#idle(false);
+    this.session?.kill();
+    this.session = undefined;
+    this.idle(false);
     await this.#machine?.kill();
   }
 }

@@ -1,6 +1,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { GuestfsError, isErrorCode } from '../../errors/index.ts';
-import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
+import type { Backend, BackendEvents, LaunchConfig } from '../backend.ts';
+import { RemoteBackend } from '../remote/backend.ts';
 import { RemoteSession } from '../remote/session.ts';
 
 /** Milliseconds that a daemon has to say that it is ready. */
@@ -10,15 +11,16 @@ const READY_WITHIN = 60_000;
  * A daemon that runs already, behind a Unix socket: a `guestfsd` of this package or of libguestfs. It has the disks
  * that it has; the handle adds none.
  */
-export class SocketBackend implements Backend {
+export class SocketBackend extends RemoteBackend implements Backend {
   readonly name: string;
+  protected readonly absence = 'there is no connection to a daemon';
   readonly #path: string;
   readonly #events: BackendEvents;
   readonly #readyWithin: number;
   #socket: Socket | undefined;
-  #session: RemoteSession | undefined;
 
   constructor(path: string, events: BackendEvents, options: { readyWithin?: number } = {}) {
+    super();
     this.name = `unix:${path}`;
     this.#path = path;
     this.#events = events;
@@ -36,8 +38,8 @@ export class SocketBackend implements Backend {
     this.#socket = socket;
     const session = new RemoteSession(socket, this.#events, () => {
       // While it is being launched the launch fails, which says enough.
-      if (this.#session === undefined) return;
-      this.#session = undefined;
+      if (this.session === undefined) return;
+      this.session = undefined;
       this.#events.quit(false);
     });
     const timer = setTimeout(() => {
@@ -55,50 +57,30 @@ export class SocketBackend implements Backend {
     } finally {
       clearTimeout(timer);
     }
-    this.#session = session;
+    this.session = session;
     if (config.verbose) {
       const whose = session.isOwn ? 'of this package' : 'of libguestfs';
       this.#events.library(`launch: attached to a daemon ${whose} at ${this.#path}`);
     }
-    socket.unref();
+    this.idle(true);
   }
 
-  async call(call: BackendCall): Promise<unknown> {
-    const session = this.#session;
-    if (session === undefined) {
-      throw new GuestfsError('ENOTCONN', `${call.action}: there is no connection to a daemon`, {
-        action: call.action,
-      });
-    }
-    // Only a call that runs keeps the program alive.
-    this.#socket?.ref();
-    try {
-      return await session.call(call);
-    } finally {
-      this.#socket?.unref();
-    }
-  }
-
-  async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
-    const { hostActions } = await import('../engine/host-actions.ts');
-    return hostActions[action]?.(...args);
-  }
-
-  cancel(): void {
-    this.#session?.cancel();
+  protected idle(idle: boolean): void {
+    if (idle) this.#socket?.unref();
+    else this.#socket?.ref();
   }
 
   async close(): Promise<void> {
-    const session = this.#session;
-    this.#session = undefined;
-    this.#socket?.ref();
+    const session = this.session;
+    this.session = undefined;
+    this.idle(false);
     await session?.close();
     this.#socket?.destroy();
   }
 
   async kill(): Promise<void> {
-    this.#session?.kill();
-    this.#session = undefined;
+    this.session?.kill();
+    this.session = undefined;
     this.#socket?.destroy();
   }
 }
