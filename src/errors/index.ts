@@ -1,5 +1,6 @@
 import { errnoNumber, type ErrorCode } from './codes.ts';
 
+export { eachInTurn } from './each.ts';
 export { errnoNumber, isErrorCode, LINUX_ERRNO, setHostErrnoTable, type ErrorCode } from './codes.ts';
 
 /** Where and in what an error happened; every field that applies is filled. */

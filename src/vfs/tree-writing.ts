@@ -1,4 +1,4 @@
-import { UnsupportedError, type GuestfsError } from '../errors/index.ts';
+import { eachInTurn, UnsupportedError, type GuestfsError } from '../errors/index.ts';
 import type { FileSystem } from '../filesystems/filesystem.ts';
 import { nodeOf, pathOf, type DentryCache, type Mount, type Node } from './dentry.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from './mode.ts';
@@ -226,15 +226,7 @@ export class MountedTreeWriter implements TreeWriter {
 
   sync(): void {
     // One filesystem that fails must not keep the others' changes from their devices.
-    const failures: unknown[] = [];
-    for (const writer of this.#writers.values()) {
-      try {
-        writer.sync();
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
+    eachInTurn(this.#writers.values(), (writer) => writer.sync());
   }
 
   #directory(ref: FileRef): Node {

@@ -1,4 +1,4 @@
-import { GuestfsError } from '../../errors/index.ts';
+import { eachInTurn, GuestfsError } from '../../errors/index.ts';
 import type { LvmDevice } from '../../volumes/lvm2/scan.ts';
 import type { FileTree } from '../../vfs/tree.ts';
 import type { Platform } from '../contract.ts';
@@ -93,17 +93,12 @@ export class EnginePlatform implements Platform, TreeOpener {
   }
 
   close(): void {
-    const failures: unknown[] = [];
-    const attempt = (action: () => void): void => {
-      try {
-        action();
-      } catch (error) {
-        failures.push(error);
-      }
-    };
-    attempt(() => this.mounts.unmountAll());
-    for (const { device } of this.#disks) attempt(() => device.close());
-    if (failures.length > 0) throw failures[0];
+    const closes = this.#disks.map(
+      ({ device }) =>
+        () =>
+          device.close(),
+    );
+    eachInTurn([() => this.mounts.unmountAll(), ...closes], (close) => close());
   }
 }
 

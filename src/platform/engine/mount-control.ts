@@ -1,5 +1,5 @@
 import type { BlockDevice } from '../../block/device.ts';
-import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
+import { eachInTurn, GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import type { FileSystem } from '../../filesystems/filesystem.ts';
 import { MountedTree } from '../../vfs/mounted-tree.ts';
 import type { FileTree } from '../../vfs/tree.ts';
@@ -74,15 +74,9 @@ export class EngineMounts implements MountControl {
 
   /** All of them, also where one fails: the others' changes must not be lost with it. Throws what failed first. */
   unmountAll(): void {
-    const failures: unknown[] = [];
-    for (const mount of this.tree.list().toReversed()) {
-      try {
-        this.#release(this.tree.unmount(mount.mountpoint).fs);
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
+    eachInTurn(this.tree.list().toReversed(), ({ mountpoint }) =>
+      this.#release(this.tree.unmount(mountpoint).fs),
+    );
   }
 
   remount(mountpoint: string, readonly: boolean): void {

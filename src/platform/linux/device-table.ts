@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { BlockDevice } from '../../block/device.ts';
 import { hostError } from '../../block/file-error.ts';
 import { openFile } from '../../block/file.ts';
-import { GuestfsError } from '../../errors/index.ts';
+import { eachInTurn, GuestfsError } from '../../errors/index.ts';
 import { readPartitionTable, type Partition, type PartitionTable } from '../../partitions/index.ts';
 import type { DeviceKind, DeviceTable, GuestDevice } from '../contract.ts';
 import { driveDeviceName, parseDriveName, partitionDeviceName } from '../engine/device-names.ts';
@@ -187,16 +187,9 @@ export class LinuxDeviceTable implements DeviceTable {
    * of the guest. Every disk is tried before the first failure is thrown.
    */
   flush(): void {
-    let failure: unknown;
-    for (const { kernel } of this.#disks()) {
-      if (readOnly(kernel)) continue;
-      try {
-        flushNode(`/dev/${kernel}`);
-      } catch (error) {
-        failure ??= error;
-      }
-    }
-    if (failure !== undefined) throw failure;
+    eachInTurn(this.#disks(), ({ kernel }) => {
+      if (!readOnly(kernel)) flushNode(`/dev/${kernel}`);
+    });
   }
 
   /** Close what is open, because a device that is open cannot be taken down, and look for disks again. */

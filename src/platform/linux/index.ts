@@ -1,4 +1,4 @@
-import { GuestfsError } from '../../errors/index.ts';
+import { eachInTurn, GuestfsError } from '../../errors/index.ts';
 import type { FileTree } from '../../vfs/tree.ts';
 import type { TreeWriter } from '../../vfs/tree-writer.ts';
 import type { Platform } from '../contract.ts';
@@ -139,9 +139,9 @@ export class LinuxPlatform implements Platform, TreeOpener {
   }
 
   sync(): void {
-    if (this.mounts.mounted) this.#writer.sync();
+    const syncs = this.mounts.mounted ? [() => this.#writer.sync()] : [];
     try {
-      this.devices.flush();
+      eachInTurn([...syncs, () => this.devices.flush()], (sync) => sync());
     } finally {
       this.release();
     }

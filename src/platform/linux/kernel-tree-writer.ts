@@ -14,7 +14,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { GuestfsError } from '../../errors/index.ts';
+import { eachInTurn, GuestfsError } from '../../errors/index.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
 import { checkName, fail } from '../../vfs/path-checks.ts';
 import type { AttributeChanges, NewFile, Replacement, TreeWriter, XattrMode } from '../../vfs/tree-writer.ts';
@@ -238,13 +238,14 @@ export class KernelTreeWriter implements TreeWriter {
   }
 
   sync(): void {
-    for (const mountpoint of this.#mounts.hostMountpoints()) {
+    // One filesystem that fails must not keep the others' changes from their devices.
+    eachInTurn(this.#mounts.hostMountpoints(), (mountpoint) => {
       try {
         this.#tree.calls.sync(mountpoint);
       } catch (error) {
         throw fromNode(error, mountpoint.slice(this.#tree.root.length) || '/');
       }
-    }
+    });
   }
 
   #name(directory: FileRef, name: string): string {

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
-import { GuestfsError } from '../../errors/index.ts';
+import { eachInTurn, GuestfsError } from '../../errors/index.ts';
 import { checkPath, fail } from '../../vfs/path-checks.ts';
 import type { MountControl, MountEntry, MountRequest, UnmountOptions } from '../contract.ts';
 import type { LinuxDeviceTable } from './device-table.ts';
@@ -106,16 +106,9 @@ export class LinuxMounts implements MountControl, WritableMounts {
   }
 
   #unmountEach(how: UnmountOptions): void {
-    const failures: unknown[] = [];
-    for (const mount of this.#mounts().toReversed()) {
-      if (this.#options.live && !this.#given.has(keyOf(mount))) continue;
-      try {
-        this.#detach(mount, how);
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
+    eachInTurn(this.#mounts().toReversed(), (mount) => {
+      if (!this.#options.live || this.#given.has(keyOf(mount))) this.#detach(mount, how);
+    });
   }
 
   /** Unmount everything; what a program of the guest still holds goes when that ends. */
