@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { hasTool, needsTool, run, temporaryFolder } from '../../../../test/support/tools.ts';
 import { GuestfsError } from '../../../errors/index.ts';
+import { buildInto } from './build.ts';
 import { applianceCache, madeOnce, tidyCache } from './cache.ts';
 import { cpioOf } from './cpio.ts';
 import { elfNeeds } from './elf-needs.ts';
@@ -15,6 +16,7 @@ import { unpackKernel } from './kernel-image.ts';
 import { LibraryFinder } from './libraries.ts';
 import { readLibraryCache } from './library-cache.ts';
 import { ModuleIndex, moduleName } from './modules.ts';
+import type { AppliancePlan } from './plan.ts';
 import { rootImageSize, writeRootImage } from './root-image.ts';
 
 const linux = process.platform === 'linux' ? false : 'needs ELF programs of a Linux host';
@@ -208,6 +210,16 @@ describe('files of the appliance', () => {
     assert.match(run('debugfs', '-R', 'stat /usr/bin/tool', image), /Mode: {2}0755[\s\S]*Size: 100000/);
     if (hasTool('blkid')) assert.match(run('blkid', '-p', image), /UUID="07070707-0707/);
   });
+});
+
+test('a folder that holds something else is not built into', () => {
+  const target = join(folder.path, 'mine');
+  mkdirSync(target);
+  writeFileSync(join(target, 'kernel'), 'mine');
+  // Nothing of the plan is looked at.
+  assert.throws(() => buildInto(target, {} as AppliancePlan), { code: 'EEXIST', path: target });
+  assert.equal(readFileSync(join(target, 'kernel'), 'utf8'), 'mine');
+  assert.deepEqual(readdirSync(folder.path), ['mine']);
 });
 
 describe('cache', () => {

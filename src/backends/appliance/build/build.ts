@@ -1,6 +1,7 @@
 /** Builds an appliance: a folder with kernel, initrd, root and README.fixed, which stock libguestfs boots as well. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { GuestfsError } from '../../../errors/index.ts';
 import { hostError } from '../../io/host-error.ts';
 import { cpioOf } from './cpio.ts';
 import { unpackKernel } from './kernel-image.ts';
@@ -78,6 +79,12 @@ export function buildInto(folder: string, plan: AppliancePlan): BuiltAppliance {
   const target = resolve(folder);
   const unfinished = join(dirname(target), `.${process.pid}-appliance.part`);
   try {
+    const there = existsSync(target) ? readdirSync(target) : [];
+    if (there.length > 0 && !there.includes(MARK)) {
+      throw new GuestfsError('EEXIST', `${target}: it holds something that is no appliance`, {
+        path: target,
+      });
+    }
     mkdirSync(unfinished, { recursive: true });
     const built = writeAppliance(unfinished, plan);
     mkdirSync(target, { recursive: true });
