@@ -1,6 +1,6 @@
-import * as zlib from 'node:zlib';
 import { inflateRawInto } from './deflate.ts';
 import { directStream } from './direct.ts';
+import { zlib } from './node-zlib.ts';
 import { zstdCompressor } from './zstd/compressor.ts';
 
 /** Compress a piece into a buffer; the bytes filled, or -1 where it does not fit. */
@@ -19,7 +19,7 @@ export function deflateRawInto(piece: Uint8Array, into: Uint8Array): number {
 
 /** {@link deflateRawInto} by Node's public interface alone. */
 export function deflatePublic(piece: Uint8Array, into: Uint8Array): number {
-  const packed = zlib.deflateRawSync(piece, OPTIONS);
+  const packed = zlib().deflateRawSync(piece, OPTIONS);
   if (packed.length > into.length) return -1;
   into.set(packed);
   return packed.length;
@@ -27,8 +27,8 @@ export function deflatePublic(piece: Uint8Array, into: Uint8Array): number {
 
 function directDeflater(): Pack | undefined {
   const direct = directStream(
-    () => zlib.createDeflateRaw({ ...OPTIONS, chunkSize: 64 }),
-    zlib.constants.Z_FINISH,
+    () => zlib().createDeflateRaw({ ...OPTIONS, chunkSize: 64 }),
+    zlib().constants.Z_FINISH,
   );
   if (direct === undefined) return undefined;
   // A stream that fills all there is may have been cut short.
