@@ -206,6 +206,14 @@ describe('virt-sparsify', { skip: SKIP }, () => {
     assert.equal(found?.stdout, '\n');
   });
 
+  test('what is ignored may be named in other ways', () => {
+    const [result] = succeed(
+      'virt-sparsify --format raw --ignore /dev/mapper/vg-lv --ignore /dev/xvda1 disk.raw named.raw',
+    );
+    assert.doesNotMatch(result?.stdout ?? '', /free space in \/dev\/(vg\/lv|sda1) /);
+    assert.match(result?.stdout ?? '', /free space in \/dev\/sda2 /);
+  });
+
   test('in place', { skip: nativeCalls() === undefined && 'koffi is not installed' }, () => {
     copyFileSync(at('disk.raw'), at('place.raw'));
     run('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', at('disk.raw'), at('place.qcow2'));

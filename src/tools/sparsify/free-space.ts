@@ -21,26 +21,23 @@ const MOUNT_POINT = '/';
 
 /** Make the free space of all filesystems, swap areas and volume groups of a launched handle's disk read as zeroes. */
 export async function clearFreeSpace(handle: Handle, options: ClearOptions): Promise<void> {
-  const done = new Set([...options.ignore].map(canonical));
+  const canonical = (device: string): Promise<string> =>
+    handle.canonicalDeviceName(device.startsWith('/dev/') ? device : `/dev/${device}`);
+  const done = new Set<string>();
+  for (const name of options.ignore) done.add(await canonical(name));
   for (const device of options.zero) {
     options.tell(`Zero ${device}`);
     await handle.zeroDevice(device);
-    done.add(canonical(device));
+    done.add(await canonical(device));
   }
   for (const [device, type] of Object.entries(await handle.listFilesystems())) {
-    if (done.has(canonical(device)) || NOTHING.has(type) || PACKED.has(type)) continue;
+    if (done.has(device) || NOTHING.has(type) || PACKED.has(type)) continue;
     if (type === 'swap') await clearSwap(handle, device, options);
     else await clearFilesystem(handle, device, type, options);
   }
   for (const { vgName, vgFreeCount } of await handle.vgsFull()) {
     if (Number(vgFreeCount) > 0 && !options.ignore.has(vgName)) await clearGroup(handle, vgName, options);
   }
-}
-
-/** Device names as the engine has them: `sda1`, `/dev/vda1` and `/dev/sda1` are one. */
-function canonical(device: string): string {
-  const path = device.startsWith('/dev/') ? device : `/dev/${device}`;
-  return path.replace(/^\/dev\/[hv]d/, '/dev/sd');
 }
 
 async function clearSwap(handle: Handle, device: string, { tell }: ClearOptions): Promise<void> {
