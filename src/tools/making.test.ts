@@ -87,6 +87,9 @@ const runs: Record<string, Run> = {
   formatNoLabel: {
     argv: ['virt-format', '-a', 'formatWhole.img', '--filesystem=ext4', `--label=${'x'.repeat(17)}`],
   },
+  formatTwoGroups: {
+    argv: ['virt-format', '-a', 'formatGpt.img', '-a', 'formatWhole.img', '--lvm=/dev/g/v'],
+  },
   formatNoDisk: { argv: ['virt-format'] },
   source: { argv: ['guestfish', '--rw', '-a', 'IMAGE', '-f', 'source.fish'], blank: 80 },
   resizeExpand: resize('--size=200M', '--expand=/dev/sda2', '--LV-expand=/dev/VG/root'),
@@ -295,6 +298,7 @@ describe(
       fails('formatNoType', /only ext2, ext3, ext4 and vfat/);
       fails('formatNoLabel', /at most 16/);
       fails('formatNoDisk', /no disk was named/);
+      fails('formatTwoGroups', /one disk at a time/);
       checked(image('formatWhole'));
     });
 

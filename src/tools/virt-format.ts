@@ -43,14 +43,15 @@ export async function main(args: readonly string[], spec: ToolSpec = virtFormatS
     if (options.label !== undefined && options.filesystem === undefined) {
       throw new UsageError('--label needs --filesystem: without one there is nothing to label');
     }
-    if (options.volume !== undefined && shared.disks.length > 1) {
-      throw new UsageError('--lvm makes one volume group of a fixed name: format one disk at a time');
-    }
     shared.writable = true;
     const handle = await openLaunched(spec.name, shared);
     try {
       maybeShowProgress(handle, undefined, false);
       const devices = await handle.listDevices();
+      // A guest of libvirt may have more disks than options name.
+      if (options.volume !== undefined && devices.length > 1) {
+        throw new UsageError('--lvm makes one volume group of a fixed name: format one disk at a time');
+      }
       for (const device of devices)
         await rehearse(spec.name, await handle.blockdevGetsize64(device), options);
       for (const device of devices) {
