@@ -255,6 +255,16 @@ describe('overlays', { skip }, () => {
     assert.equal(shown('colon.qcow2').length, 2 * SIZE);
   });
 
+  test('one that cannot be read leaves its base as it is', async () => {
+    writeFileSync(at('plain'), new Uint8Array(MIB));
+    const secret = ['--object', 'secret,id=key,data=secret'];
+    const options =
+      'encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10,backing_file=plain,backing_fmt=raw';
+    run('qemu-img', 'create', '-q', ...secret, '-f', 'qcow2', '-o', options, at('secret.qcow2'), '2M');
+    await assert.rejects(commitOverlay(at('secret.qcow2')), { code: 'ENOTSUP', message: /encrypted/ });
+    assert.ok(readFileSync(at('plain')).equals(Buffer.alloc(MIB)));
+  });
+
   for (const base of ['raw', 'qcow2', 'qcow2 with a snapshot', 'qcow2 in a chain'] as const) {
     test(`are committed into a base: ${base}`, async () => {
       for (const name of ['b', 'o.qcow2', 'bb.qcow2']) if (existsSync(at(name))) run('rm', at(name));

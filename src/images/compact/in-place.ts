@@ -1,3 +1,4 @@
+import type { BlockDevice } from '../../block/device.ts';
 import { blankRuns } from '../../block/file-blank.ts';
 import { openFile } from '../../block/file.ts';
 import { roundUp } from '../../bytes/round.ts';
@@ -28,14 +29,15 @@ function* dropZeroes(path: string, writer: QcowWriter): Generator<Progress, numb
   // The image alone, without what is below it. Only clusters that were looked at are given back, so that what it has in
   // memory of the tables stays true.
   const file = openFile(path);
-  const layer = openQcow2(file, readHeader(file), {
-    name: path,
-    ...(writer.data === writer.file ? {} : { data: writer.data }),
-  });
+  let layer: BlockDevice | undefined;
   const chunk = Math.max(CHUNK, clusterSize);
   const buffer = new Uint8Array(chunk);
   let zeroBytes = 0;
   try {
+    layer = openQcow2(file, readHeader(file), {
+      name: path,
+      ...(writer.data === writer.file ? {} : { data: writer.data }),
+    });
     const start = roundUp(from, clusterSize);
     for (const { offset, length, kind } of layer.extents(start, total - start)) {
       if (kind !== 'data') continue;
@@ -56,7 +58,8 @@ function* dropZeroes(path: string, writer: QcowWriter): Generator<Progress, numb
       }
     }
   } finally {
-    if (writer.data === writer.file) layer.close();
+    // A layer closes its data as well, which may be the writer's.
+    if (layer !== undefined && writer.data === writer.file) layer.close();
     else file.close();
   }
   return zeroBytes;

@@ -45,7 +45,7 @@ export function* rewriteRaw(path: string, file: GrowingFile): Generator<Progress
   try {
     createImage(replacement.path, file.size, { format: 'raw' });
     const copy = openGrowingFile(replacement.path);
-    const sink = new RawSink(copy, true);
+    const sink = new RawSink(copy);
     try {
       yield* copyDisk({ device, zeroes: false, extents: () => device.extents(0, device.size) }, sink);
       // A file of no whole sectors stays one.

@@ -106,10 +106,10 @@ function openSink(
       );
     }
     device.zero(0, disk.size);
-    return new RawSink(device, true);
+    return new RawSink(device);
   }
   createImage(path, disk.size, createOptions(options, keep));
-  if (options.format === 'raw') return new RawSink(openGrowingFile(path), true);
+  if (options.format === 'raw') return new RawSink(openGrowingFile(path));
   const writer = openWriter(path, 'any');
   const shows = keep !== undefined;
   if (options.compress === undefined) return new Qcow2Sink(writer, shows);

@@ -17,7 +17,10 @@ export interface CopySource {
 }
 
 /** Copy a disk, by steps. What the sink stores together is given to it together. */
-export function* copyDisk(source: CopySource, sink: Sink): Generator<Progress, void, void> {
+export function* copyDisk(
+  source: CopySource,
+  sink: Pick<Sink, 'unit' | 'data' | 'zero'>,
+): Generator<Progress, void, void> {
   const { device, zeroes } = source;
   const { unit } = sink;
   const total = device.size;

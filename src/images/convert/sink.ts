@@ -20,27 +20,22 @@ export interface Sink {
 /** Bytes that a hole of a raw image has at least. */
 const HOLE = 4096;
 
-/** A raw image. One that is `blank` already gets no zeroes. */
+/** A raw image that is blank already: it gets no zeroes. */
 export class RawSink implements Sink {
   readonly unit = HOLE;
   readonly #file: GrowingFile;
-  readonly #blank: boolean;
 
-  constructor(file: GrowingFile, blank: boolean) {
+  constructor(file: GrowingFile) {
     this.#file = file;
-    this.#blank = blank;
   }
 
   data(offset: number, bytes: Uint8Array): void {
     for (const { at, end, blank } of blankRuns(bytes, HOLE)) {
       if (!blank) this.#file.writeAt(offset + at, bytes.subarray(at, end));
-      else this.zero(offset + at, end - at);
     }
   }
 
-  zero(offset: number, length: number): void {
-    if (!this.#blank) this.#file.zero(offset, length);
-  }
+  zero(): void {}
 
   finish(): void {
     this.#file.flush();

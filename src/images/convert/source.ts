@@ -3,13 +3,13 @@ import { openFile } from '../../block/file.ts';
 import { besideFile, fileIdentity, folderOf, realPath } from '../../block/file-path.ts';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import { openChain } from '../chain.ts';
-import { openQcow2, readHeader } from '../qcow2/index.ts';
+import { openLayer } from '../layer.ts';
+import { readHeader } from '../qcow2/index.ts';
 import type { CopySource } from './copy.ts';
 import type { ConvertOptions } from './options.ts';
 
 /** An image that is converted. */
 export interface Source extends CopySource {
-  format: string;
   /** Identities of all host files of its chain. */
   files: ReadonlySet<string>;
   /** The backing file that the new image shall have, named as seen from its folder. */
@@ -28,14 +28,14 @@ export function openSource(path: string, target: string, options: ConvertOptions
     ...(options.warn === undefined ? {} : { warn: options.warn }),
     opened: (file) => files.add(fileIdentity(file)),
   });
-  const whole = { device, format, files, keep: undefined, zeroes: false };
+  const whole = { device, files, keep: undefined, zeroes: false };
   if (options.keepBacking !== true) {
     return { ...whole, extents: () => device.extents(0, device.size), close: () => device.close() };
   }
   let layer: BlockDevice | undefined;
   try {
     const keep = backingOf(path, target, format);
-    layer = openLayer(path, options.snapshot);
+    layer = openLayer(path, options.snapshot === undefined ? {} : { snapshot: options.snapshot });
     const top = layer;
     return {
       ...whole,
@@ -60,8 +60,14 @@ function backingOf(path: string, target: string, format: string): { file: string
   if (format !== 'qcow2') throw refuse(`images of the format ${format} have none`);
   const file = openFile(path);
   try {
-    const { backingFile, extensions } = readHeader(file);
+    const { backingFile, extensions, externalData } = readHeader(file);
     if (backingFile === undefined) throw refuse('the image has none');
+    if (externalData) {
+      throw new UnsupportedError(
+        `${path}: the backing file of an image with an external data file cannot be kept`,
+        { path },
+      );
+    }
     const sameFolder = realPath(folderOf(path)) === realPath(folderOf(target));
     return {
       file: sameFolder ? backingFile : realPath(besideFile(path, backingFile.replace(/^file:/, ''))),
@@ -69,23 +75,5 @@ function backingOf(path: string, target: string, format: string): { file: string
     };
   } finally {
     file.close();
-  }
-}
-
-/** The image without what is below it: its extents say what is stored in it. */
-function openLayer(path: string, snapshot: string | undefined): BlockDevice {
-  const file = openFile(path);
-  try {
-    const header = readHeader(file);
-    if (header.externalData) {
-      throw new UnsupportedError(
-        `${path}: the backing file of an image with an external data file cannot be kept`,
-        { path },
-      );
-    }
-    return openQcow2(file, header, { name: path, ...(snapshot === undefined ? {} : { snapshot }) });
-  } catch (error) {
-    file.close();
-    throw error;
   }
 }

@@ -1,14 +1,15 @@
 import type { BlockDevice } from '../../block/device.ts';
-import { openFile } from '../../block/file.ts';
 import { openGrowingFile } from '../../block/file-growing.ts';
 import { removeFile } from '../../block/file-path.ts';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import { backingOf, openChain } from '../chain.ts';
+import { copyDisk } from '../convert/copy.ts';
 import { beginReplacement } from '../convert/replacement.ts';
 import { createImage } from '../create.ts';
 import { probeImageFormat } from '../formats.ts';
 import type { BackingPolicy } from '../image.ts';
-import { openQcow2, readHeader, type QcowImageHeader } from '../qcow2/index.ts';
+import { readHeader, type QcowImageHeader } from '../qcow2/index.ts';
+import { openLayer } from '../layer.ts';
 import { resizeImage } from '../resize.ts';
 import { sameForm } from '../same-form.ts';
 import { runSteps, type Progress, type StepOptions } from '../steps.ts';
@@ -33,9 +34,6 @@ export interface Committed {
   /** Bytes of the disk that were written into it, zeroes among them. */
   bytes: number;
 }
-
-/** Bytes that are copied at once. */
-const CHUNK = 2 * 1024 * 1024;
 
 /**
  * Write what is in an overlay into its base. Both are locked. The overlay stays valid until all is durable in the base, so
@@ -110,45 +108,42 @@ function* copyInto(
   warn: ((message: string) => void) | undefined,
 ): Generator<Progress, number, void> {
   const common = { format: base.format, backing: policy, ...(warn === undefined ? {} : { warn }) };
-  let target = openChain(base.path, { ...common, readonly: false }).device;
+  // The overlay alone: what is not stored in it is in the base already. It is opened first: where it cannot be, the base
+  // stays as it is.
+  const layer = openLayer(path, { header });
   try {
-    if (target.size < header.size) {
-      target.close();
-      resizeImage(base.path, header.size, common);
-      target = openChain(base.path, { ...common, readonly: false }).device;
-    }
-    // The overlay alone: what is not stored in it is in the base already.
-    const layer = openQcow2(openFile(path), header, { name: path });
+    let target = openChain(base.path, { ...common, readonly: false }).device;
     try {
+      if (target.size < header.size) {
+        target.close();
+        resizeImage(base.path, header.size, common);
+        target = openChain(base.path, { ...common, readonly: false }).device;
+      }
       return yield* copyLayer(layer, target);
     } finally {
-      layer.close();
+      target.close();
     }
   } finally {
-    target.close();
+    layer.close();
   }
 }
 
 function* copyLayer(layer: BlockDevice, target: BlockDevice): Generator<Progress, number, void> {
-  const total = layer.size;
-  const buffer = new Uint8Array(CHUNK);
   let bytes = 0;
-  for (const { offset, length, kind } of layer.extents(0, total)) {
-    if (kind === 'hole') continue;
-    bytes += length;
-    if (kind === 'zero') {
-      target.zero(offset, length);
-      yield { position: offset + length, total };
-      continue;
-    }
-    for (let done = 0; done < length;) {
-      const part = buffer.subarray(0, Math.min(CHUNK, length - done));
-      layer.readAt(offset + done, part);
-      target.writeAt(offset + done, part);
-      done += part.length;
-      yield { position: offset + done, total };
-    }
-  }
+  yield* copyDisk(
+    { device: layer, zeroes: true, extents: () => layer.extents(0, layer.size) },
+    {
+      unit: 1,
+      data(offset, part) {
+        target.writeAt(offset, part);
+        bytes += part.length;
+      },
+      zero(offset, length) {
+        target.zero(offset, length);
+        bytes += length;
+      },
+    },
+  );
   target.flush();
   return bytes;
 }
