@@ -180,6 +180,13 @@ export class Committer {
     const bitmaps = new Set<number>();
     const first: StoredBlock[] = [];
     const old = new Uint8Array(blockSize);
+    const byGroup = new Map<number, StoredBlock[]>();
+    for (const block of blocks.changed.values()) {
+      const group = Math.floor((block.number - geometry.firstDataBlock) / geometry.blocksPerGroup);
+      const known = byGroup.get(group);
+      if (known === undefined) byGroup.set(group, [block]);
+      else known.push(block);
+    }
     for (let group = 0; group < geometry.groupsCount; group++) {
       for (const name of ['bg_block_bitmap', 'bg_inode_bitmap'] as const) {
         const block = blocks.changed.get(descriptors.get(group, name));
@@ -189,7 +196,10 @@ export class Committer {
         const bytes = block.bytes.slice();
         for (let i = 0; i < bytes.length; i++) bytes[i]! |= old[i]!;
         first.push({ number: block.number, bytes, view: new DataView(bytes.buffer) });
-        if (name === 'bg_block_bitmap') this.#addNewBlocks(group, block.bytes, old, first);
+        if (name === 'bg_block_bitmap') {
+          for (const made of this.#newBlocks(group, byGroup.get(group) ?? [], block.bytes, old))
+            first.push(made);
+        }
       }
     }
     first.sort((a, b) => a.number - b.number);
@@ -208,17 +218,20 @@ export class Committer {
     this.#device.flush();
   }
 
-  /** Blocks of a group that are changed and were free: nothing leads to them yet, so that they are written first. */
-  #addNewBlocks(group: number, bitmap: Uint8Array, old: Uint8Array, first: StoredBlock[]): void {
-    const { blocks, geometry } = this.#volume;
+  /** Of changed blocks of a group those that were free: nothing leads to them yet, so that they are written first. */
+  #newBlocks(
+    group: number,
+    changed: readonly StoredBlock[],
+    bitmap: Uint8Array,
+    old: Uint8Array,
+  ): StoredBlock[] {
+    const { geometry } = this.#volume;
     const start = groupFirstBlock(geometry, group);
-    for (const block of blocks.changed.values()) {
-      const within = block.number - start;
-      if (within < 0 || within >= geometry.blocksPerGroup) continue;
-      const bit = Math.floor(within / geometry.clusterRatio);
-      const isSet = (bits: Uint8Array): boolean => ((bits[bit >>> 3]! >>> (bit & 7)) & 1) === 1;
-      if (isSet(bitmap) && !isSet(old)) first.push(block);
-    }
+    const isSet = (bits: Uint8Array, bit: number): boolean => ((bits[bit >>> 3]! >>> (bit & 7)) & 1) === 1;
+    return changed.filter(({ number }) => {
+      const bit = Math.floor((number - start) / geometry.clusterRatio);
+      return isSet(bitmap, bit) && !isSet(old, bit);
+    });
   }
 
   /** Write blocks, those that lie together at once. */
