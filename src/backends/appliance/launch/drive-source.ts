@@ -72,9 +72,13 @@ function remoteFile(path: string, remote: RemoteDisk, keepSecret: KeepSecret): R
     }
     return first;
   };
-  const tcp = (defaultPort: string): { host: string; port: string } => {
-    const { host, port = defaultPort } = one();
+  const tcpHost = (): { host: string; port?: string | undefined } => {
+    const { host, port } = one();
     if (host === undefined) throw new GuestfsError('EINVAL', `protocol ${protocol} takes no Unix socket`);
+    return { host, port };
+  };
+  const tcp = (defaultPort: string): { host: string; port: string } => {
+    const { host, port = defaultPort } = tcpHost();
     return { host, port };
   };
   const unbracketed = (host: string): string => host.replace(/^\[|\]$/g, '');
@@ -84,7 +88,7 @@ function remoteFile(path: string, remote: RemoteDisk, keepSecret: KeepSecret): R
     case 'https':
     case 'ftp':
     case 'ftps': {
-      const { host, port } = { ...one() };
+      const { host, port } = tcpHost();
       const place = `${host}${port === undefined ? '' : `:${port}`}`;
       const file = { driver: protocol, url: `${protocol}://${place}/${path.replace(/^\//, '')}`, ...user };
       return secret === undefined ? file : { ...file, 'password-secret': keepSecret(secret) };

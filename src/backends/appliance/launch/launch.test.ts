@@ -195,6 +195,7 @@ describe('sources of drives', () => {
     for (const drive of [
       remote('d', 'nbd', []),
       remote('d', 'http', ['a', 'b']),
+      remote('d', 'http', ['unix:/s']),
       remote('d', 'nbd', ['a:b']),
     ]) {
       assert.throws(() => source(drive), { code: 'EINVAL' });
