@@ -13,7 +13,7 @@ import { DescriptorSink, PathSink, type ClosableSink } from '../io/sink.ts';
 import { extractor } from '../io/tar-extractor.ts';
 import { bytesSource, descriptorSource, pathSource, type ClosableSource } from '../io/source.ts';
 import { packSource } from '../io/tar-packer.ts';
-import { hostActions } from './host-actions.ts';
+import { runHostAction } from './host-actions.ts';
 import { ProgressMeter } from '../../daemon/progress-meter.ts';
 
 /** Makes the platform that a session runs on; tests give their own. */
@@ -152,15 +152,7 @@ export class EngineSession {
 
   /** Run an action on files of the host; no launch is needed. */
   hostCall(action: string, args: readonly unknown[]): unknown {
-    const implementation = hostActions[action];
-    try {
-      if (implementation === undefined) {
-        throw new GuestfsError('ENOSYS', `${action}: there is no such action on files of the host`);
-      }
-      return implementation(...args);
-    } catch (error) {
-      throw toGuestfsError(error, action);
-    }
+    return runHostAction(action, args);
   }
 
   /** Write everything through and close the drives. */

@@ -26,8 +26,8 @@ export abstract class RemoteBackend {
   }
 
   async hostCall(action: string, args: readonly unknown[]): Promise<unknown> {
-    const { hostActions } = await import('../engine/host-actions.ts');
-    return hostActions[action]?.(...args);
+    const { runHostAction } = await import('../engine/host-actions.ts');
+    return runHostAction(action, args);
   }
 
   cancel(): void {
