@@ -2,6 +2,7 @@ import type { BlockDevice } from '../block/device.ts';
 import { GuestfsError } from '../errors/index.ts';
 import type { GuestDevice } from '../platform/contract.ts';
 import type { ActionContext } from './context.ts';
+import { deviceOf } from './mountable.ts';
 
 /** Names of the devices that were set read-only or read-write by blockdev_setro and blockdev_setrw. */
 export function readonlyOverrides({ state }: ActionContext): Map<string, boolean> {
@@ -46,7 +47,7 @@ export function deviceFull(name: string, device: BlockDevice, needed: number): G
 
 function wantUnused({ platform }: ActionContext, device: GuestDevice, name: string): void {
   for (const { mountable, mountpoint } of platform.mounts.list()) {
-    const used = find(platform, mountable);
+    const used = deviceOf(platform, mountable);
     if (used === undefined) continue;
     const overlaps =
       used.name === device.name ||
@@ -64,16 +65,6 @@ function wantUnused({ platform }: ActionContext, device: GuestDevice, name: stri
 
 type Platform = ActionContext['platform'];
 
-function find({ devices }: Platform, mountable: string): GuestDevice | undefined {
-  if (!mountable.startsWith('/dev/')) return undefined;
-  try {
-    return devices.find(mountable);
-  } catch (error) {
-    if (error instanceof GuestfsError && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
 /** Whether a device, or a partition of it, is a physical volume of a logical volume's group. */
 function holds(platform: Platform, device: GuestDevice, volume: string): boolean {
   const { lvm } = platform;
@@ -85,6 +76,6 @@ function holds(platform: Platform, device: GuestDevice, volume: string): boolean
     .physicalVolumes()
     .some(
       ({ pvName, pvUuid }) =>
-        members.has(pvUuid) && (pvName === device.name || find(platform, pvName)?.parent === device.name),
+        members.has(pvUuid) && (pvName === device.name || deviceOf(platform, pvName)?.parent === device.name),
     );
 }

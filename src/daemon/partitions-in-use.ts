@@ -2,17 +2,13 @@ import { GuestfsError } from '../errors/index.ts';
 import type { EditedPartition } from '../partitions/edit.ts';
 import { readPartitionTable } from '../partitions/index.ts';
 import type { Platform } from '../platform/contract.ts';
+import { deviceOf } from './mountable.ts';
 
 /** What uses a device, in words; undefined where nothing does. */
-function userOf({ devices, mounts, lvm }: Platform, name: string): string | undefined {
+function userOf(platform: Platform, name: string): string | undefined {
+  const { mounts, lvm } = platform;
   for (const { mountable, mountpoint } of mounts.list()) {
-    const device = mountable.replace(/^btrfsvol:(\/dev\/[^/]+)\/.*$/, '$1');
-    try {
-      if (devices.find(device).name === name) return `it is mounted on ${mountpoint}`;
-    } catch (error) {
-      // What is mounted may be a file of the guest.
-      if (!(error instanceof GuestfsError)) throw error;
-    }
+    if (deviceOf(platform, mountable)?.name === name) return `it is mounted on ${mountpoint}`;
   }
   const volumes = lvm?.activeVolumesOn(name) ?? [];
   if (volumes.length === 0) return undefined;

@@ -3,6 +3,7 @@ import { checkExt, type CheckOptions, type CheckReport } from '../../filesystems
 import { checkFat } from '../../filesystems/fat/check/index.ts';
 import type { ActionContext } from '../context.ts';
 import { writeDevice } from '../device-writing.ts';
+import { deviceOf } from '../mountable.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 
 /** Problems that a message names. */
@@ -47,7 +48,7 @@ function statusOfExt(context: ActionContext, device: string): number {
 function refuseMounted({ platform }: ActionContext, device: string): void {
   const { name } = platform.devices.find(device);
   for (const { mountable, mountpoint } of platform.mounts.list()) {
-    if (mountable === device || mountable === name) {
+    if (deviceOf(platform, mountable)?.name === name) {
       throw new GuestfsError('EBUSY', `${device}: it is mounted on ${mountpoint}; unmount it first`, {
         device,
       });
