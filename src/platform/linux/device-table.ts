@@ -28,7 +28,7 @@ export interface DeviceTableOptions {
 }
 
 const BY_TAG = /^\/dev\/disk\/by-(uuid|label|partuuid|partlabel)\/(.+)$/;
-const BY_DRIVE_LABEL = /^\/dev\/disk\/guestfs\/(.+?)(\d*)$/;
+const BY_DRIVE_LABEL = /^\/dev\/disk\/guestfs\/(.+)$/;
 /** Bytes of the header of a SCSI page of vital product data. */
 const VPD_HEADER = 4;
 
@@ -267,10 +267,10 @@ export class LinuxDeviceTable implements DeviceTable {
       const found = this.#options.findTag((tag[1] ?? '').toUpperCase(), unescapeUdev(tag[2] ?? ''));
       return found === undefined ? undefined : this.#find(found);
     }
-    const labelled = BY_DRIVE_LABEL.exec(name);
-    if (labelled !== null) {
-      const found = this.labels()[`${labelled[1]}${labelled[2]}`];
-      return found === undefined ? undefined : this.#find(found);
+    const label = BY_DRIVE_LABEL.exec(name)?.[1];
+    if (label !== undefined) {
+      const labels = this.labels();
+      return Object.hasOwn(labels, label) ? this.#find(labels[label] as string) : undefined;
     }
     const all = this.#all();
     const direct = all.find((candidate) => candidate.name === name);

@@ -13,7 +13,7 @@ import { KernelTree } from './kernel-tree.ts';
 import { KernelTreeWriter } from './kernel-tree-writer.ts';
 import { LinuxLvm } from './lvm.ts';
 import { LinuxMounts } from './mounts.ts';
-import { openPrivateTree, orUnsupported } from './private-tree.ts';
+import { openPrivateTree, orUnsupported, UNTOUCHED } from './private-tree.ts';
 import { findProgram } from './run-tool.ts';
 import { subvolumeMountables } from './subvolumes.ts';
 import { machineDisks, sysText } from './sysfs.ts';
@@ -103,12 +103,13 @@ export class LinuxPlatform implements Platform, TreeOpener {
 
   subvolumes(device: string): string[] {
     const { tools } = this;
-    return tools.withMounted(device, (path) =>
+    const list = (path: string): string[] =>
       subvolumeMountables(
         device,
         (...args) => tools.run('btrfs', [...args, path], { about: { device } }).stdout,
-      ),
-    );
+      );
+    // Who lists does not want anything written.
+    return tools.withMounted(device, list, [UNTOUCHED.btrfs]);
   }
 
   filesystemTypes(): readonly string[] {
@@ -130,7 +131,7 @@ export class LinuxPlatform implements Platform, TreeOpener {
     try {
       return openPrivateTree(options, mountable, below);
     } catch (error) {
-      throw orUnsupported(error, mountable, this.identify.type(mountable));
+      throw orUnsupported(error, mountable, () => this.identify.type(this.mounts.parts(mountable).device));
     }
   }
 

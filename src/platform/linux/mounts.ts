@@ -22,7 +22,7 @@ export interface MountOptions {
   release(): void;
 }
 
-const SUBVOLUME = /^btrfsvol:(\/dev\/[^/]+(?:\/[^/]+)?)\/(.+)$/;
+const SUBVOLUMES = [/^btrfsvol:(\/dev\/[^/]+)\/(.+)$/, /^btrfsvol:(\/dev\/[^/]+\/[^/]+)\/(.+)$/];
 /** Where programs speak to drivers: it is there once the driver is loaded, which nothing else may do. */
 const LOOP_CONTROL = '/dev/loop-control';
 const BTRFS_CONTROL = '/dev/btrfs-control';
@@ -67,17 +67,16 @@ export class LinuxMounts implements MountControl, WritableMounts {
 
   mount(request: MountRequest): void {
     const { mountable, mountpoint, options = [], readonly = false, type } = request;
-    const subvolume = this.#subvolume(mountable);
-    const device = subvolume?.device ?? mountable;
+    const { device, volume } = this.parts(mountable);
     const node = this.#options.devices.node(device);
     const words = [...(readonly ? ['ro'] : []), ...options];
-    if (subvolume !== undefined) words.push(`subvol=${subvolume.volume}`);
+    if (volume !== undefined) words.push(`subvol=${volume}`);
     const { name } = this.#options.devices.find(device);
     this.introduce(device);
     this.#attach(
       ['-o', words.join(','), ...(type === undefined ? [] : ['-t', type]), '--', node],
       mountpoint,
-      subvolume === undefined ? name : mountable,
+      volume === undefined ? name : mountable,
       words.length === 0,
     );
   }
@@ -193,13 +192,15 @@ export class LinuxMounts implements MountControl, WritableMounts {
     return this.#mounts().findLast((mount) => this.#mountable(mount) === wanted)?.mountpoint;
   }
 
-  #subvolume(mountable: string): { device: string; volume: string } | undefined {
-    if (!mountable.startsWith('btrfsvol:')) return undefined;
-    const match = SUBVOLUME.exec(mountable);
-    // A logical volume has a slash in its name, a partition has none: the first that is a device is meant.
-    const short = /^btrfsvol:(\/dev\/[^/]+)\/(.+)$/.exec(mountable);
-    for (const [, device = '', volume = ''] of [short, match].filter((found) => found !== null)) {
-      if (this.#isDevice(device)) return { device, volume };
+  /**
+   * Take a mountable apart. A volume has a slash in its name, a partition has none: of a subvolume's the first that is a
+   * device is meant. Throws EINVAL where there is none.
+   */
+  parts(mountable: string): { device: string; volume?: string } {
+    if (!mountable.startsWith('btrfsvol:')) return { device: mountable };
+    for (const subvolume of SUBVOLUMES) {
+      const [, device, volume] = subvolume.exec(mountable) ?? [];
+      if (device !== undefined && volume !== undefined && this.#isDevice(device)) return { device, volume };
     }
     throw new GuestfsError('EINVAL', `${mountable}: expected btrfsvol:/dev/.../subvolume`, {
       device: mountable,

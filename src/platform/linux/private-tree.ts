@@ -24,12 +24,12 @@ export interface PrivateTreeOptions {
 }
 
 /** Options with which the kernel mounts without writing to the device. */
-const UNTOUCHED: Readonly<Record<string, string>> = {
+export const UNTOUCHED = {
   xfs: 'ro,norecovery,nouuid',
   btrfs: 'ro,rescue=nologreplay',
   f2fs: 'ro,norecovery',
   nilfs2: 'ro,norecovery',
-};
+} as const;
 
 /**
  * A filesystem as a tree of its own, apart from the guest's mounts. What the engine reads it reads, with its journal
@@ -110,8 +110,8 @@ function kernelTree(
   mkdirSync(root);
   const mounted: string[] = [];
   const attach = (name: string, target: string): string => {
-    const { type, args } = howToMount(options, name);
-    if (type === 'btrfs') options.mounts.introduce(/\/dev\/[^/]+(?=\/|$)/.exec(name)?.[0] ?? name);
+    const { device, type, args } = howToMount(options, name);
+    if (type === 'btrfs') options.mounts.introduce(device);
     options.release();
     runTool('mount', [...args, target], { about: { device: name } });
     mounted.push(target);
@@ -146,9 +146,12 @@ function kernelTree(
   }
 }
 
-function howToMount(options: PrivateTreeOptions, mountable: string): { type: string; args: string[] } {
+function howToMount(
+  options: PrivateTreeOptions,
+  mountable: string,
+): { device: string; type: string; args: string[] } {
   const { devices, identify, mounts } = options;
-  const [, device = mountable, volume] = /^btrfsvol:(\/dev\/[^/]+)\/(.+)$/.exec(mountable) ?? [];
+  const { device, volume } = mounts.parts(mountable);
   const type = identify.type(device);
   if (type === undefined) {
     throw new GuestfsError('EINVAL', `${device} holds no filesystem that is recognised`, { device });
@@ -157,16 +160,19 @@ function howToMount(options: PrivateTreeOptions, mountable: string): { type: str
     throw new GuestfsError('EINVAL', `${device} holds ${type}, which is not a filesystem`, { device });
   }
   const there = mounts.hostMountOf(mountable);
-  if (there !== undefined) return { type, args: ['--bind', '--', there] };
-  const words = [UNTOUCHED[type] ?? 'ro', ...(volume === undefined ? [] : [`subvol=${volume}`])];
-  return { type, args: ['-o', words.join(','), '--', devices.node(device)] };
+  if (there !== undefined) return { device, type, args: ['--bind', '--', there] };
+  const words = [
+    (UNTOUCHED as Readonly<Record<string, string>>)[type] ?? 'ro',
+    ...(volume === undefined ? [] : [`subvol=${volume}`]),
+  ];
+  return { device, type, args: ['-o', words.join(','), '--', devices.node(device)] };
 }
 
 /** An error of mount(8) about a type that this kernel has no driver for, as inspection expects it. */
-export function orUnsupported(error: unknown, mountable: string, type: string | undefined): unknown {
+export function orUnsupported(error: unknown, mountable: string, typeOf: () => string | undefined): unknown {
   if (!(error instanceof GuestfsError) || error.code !== 'ENODEV') return error;
   return new UnsupportedError(
-    `${mountable} holds ${type ?? 'an unknown filesystem'}, for which this kernel has no driver: ${error.message}`,
+    `${mountable} holds ${typeOf() ?? 'an unknown filesystem'}, for which this kernel has no driver: ${error.message}`,
     { device: mountable, cause: error },
   );
 }

@@ -76,17 +76,19 @@ export class LinuxTools implements ToolsCapability {
     return tree.host(join(tree.realpath(slash <= 0 ? '/' : trimmed.slice(0, slash)), name));
   }
 
-  withMounted<T>(mountable: string, use: (hostPath: string) => T): T {
+  /** `options` are those of mount(8), where it is not mounted already. */
+  withMounted<T>(mountable: string, use: (hostPath: string) => T, options: readonly string[] = []): T {
     const { mounts } = this.#options;
     const there = mounts.hostMountOf(mountable);
     if (there !== undefined) return use(there);
-    const [, device = mountable, volume] = /^btrfsvol:(\/dev\/[^/]+)\/(.+)$/.exec(mountable) ?? [];
-    const options = volume === undefined ? [] : ['-o', `subvol=${volume}`];
+    const { device, volume } = mounts.parts(mountable);
+    const words = volume === undefined ? options : [...options, `subvol=${volume}`];
     return this.withFolder((folder) => {
       const mountpoint = joinHost(folder, 'mount');
       mkdirSync(mountpoint);
       mounts.introduce(device);
-      this.run('mount', [...options, '--', this.deviceNode(device), mountpoint], { about: { device } });
+      const given = words.length === 0 ? [] : ['-o', words.join(',')];
+      this.run('mount', [...given, '--', this.deviceNode(device), mountpoint], { about: { device } });
       try {
         return use(mountpoint);
       } finally {
