@@ -24,6 +24,13 @@ const { values, positionals } = parseArgs({
   },
 });
 const seed = Number(values.seed);
+const options = {
+  seed,
+  samples: Number(values.samples),
+  exhaustive: Number(values.exhaustive),
+  share: Number(values.share),
+  tears: Number(values.tears),
+};
 let failed = 0;
 process.stdout.write('| power cuts in | workloads | cuts | failures |\n|---|---|---|---|\n');
 for (const target of targets) {
@@ -37,13 +44,7 @@ for (const target of targets) {
   const failures: string[] = [];
   const all = workloads(target.kind, Number(values.sampled), seed);
   for (const workload of all) {
-    const outcome = runWorkload(target, base, workload, {
-      seed,
-      samples: Number(values.samples),
-      exhaustive: Number(values.exhaustive),
-      share: Number(values.share),
-      tears: Number(values.tears),
-    });
+    const outcome = runWorkload(target, base, workload, options);
     cuts += outcome.cuts;
     for (const failure of outcome.failures) failures.push(`${outcome.name}: ${failure}`);
     if (values.verbose)
@@ -65,13 +66,7 @@ for (const [kind, jobs] of diskJobs) {
   let cuts = 0;
   const failures: string[] = [];
   for (const job of jobs) {
-    const outcome = cutJob(job, {
-      seed,
-      samples: Number(values.samples),
-      exhaustive: Number(values.exhaustive),
-      share: Number(values.share),
-      tears: Number(values.tears),
-    });
+    const outcome = cutJob(job, options);
     cuts += outcome.runs;
     failures.push(...outcome.failures);
   }
@@ -86,13 +81,7 @@ for (const target of qcow2Targets) {
     continue;
   }
   const workloads = 2 * Number(values.sampled);
-  const outcome = runQcow2Target(target, workloads, {
-    seed,
-    samples: Number(values.samples),
-    exhaustive: Number(values.exhaustive),
-    share: Number(values.share),
-    tears: Number(values.tears),
-  });
+  const outcome = runQcow2Target(target, workloads, options);
   failed += outcome.failures.length;
   process.stdout.write(`| ${target.name} | ${workloads} | ${outcome.cuts} | ${outcome.failures.length} |\n`);
   for (const failure of outcome.failures.slice(0, 10)) process.stderr.write(`${target.name}: ${failure}\n`);
