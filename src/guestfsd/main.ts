@@ -1,4 +1,6 @@
 /** Entry of the program guestfsd: the daemon over this machine's kernel and programs. */
+import { mkdirSync, readlinkSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { linuxImplementations } from '../daemon/linux-registry.ts';
 import { createLinuxPlatform } from '../platform/linux/index.ts';
 import { guestfsd } from './guestfsd.ts';
@@ -6,10 +8,26 @@ import { guestfsd } from './guestfsd.ts';
 /** Where the guest's filesystems are mounted, unless the machine itself is the guest. */
 const SYSROOT = '/sysroot';
 
+/** The folder to mount below, made where it is missing: in the appliance it is a link into what can be written. */
+function folderToMount(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    mkdirSync(resolve(dirname(path), targetOf(path)), { recursive: true });
+  }
+  return path;
+}
+
+function targetOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return path;
+  }
+}
+
 // The built program is a CommonJS module, which cannot await here.
 void guestfsd(process.argv.slice(2), {
-  createPlatform: ({ live, network }, warn) =>
-    createLinuxPlatform({ sysroot: live ? '/' : SYSROOT, network, warn }),
+  createPlatform: ({ live, network, sysroot = SYSROOT }, warn) =>
+    createLinuxPlatform({ sysroot: live ? '/' : folderToMount(sysroot), network, warn }),
   actions: linuxImplementations,
   out: (text) => void process.stdout.write(text),
   log: (line) => void process.stderr.write(`${line}\n`),

@@ -11,6 +11,8 @@ export interface DaemonOptions {
   live: boolean;
   verbose: boolean;
   network: boolean;
+  /** Folder below which the guest's filesystems are mounted. */
+  sysroot?: string;
 }
 
 /** What `guestfsd --help` says. */
@@ -26,6 +28,7 @@ Usage: guestfsd [-r] [-v] [-n] [--channel PATH|fd:N | --listen unix:PATH]
                        one library at a time, the next when it has gone
   -l                   the same with the PATH that --channel names
   -r, --root           serve the running system itself: its root directory is the guest's
+      --sysroot DIR    mount the guest's filesystems below DIR; default: /sysroot
   -n, --network        let programs of the guest use the network
   -v, --verbose        say on standard error what is done
       --help           show this text
@@ -54,6 +57,7 @@ export function parseOptions(args: readonly string[]): DaemonOptions | 'help' | 
         listen: { type: 'string' },
         'listen-at-channel': { type: 'boolean', short: 'l' },
         root: { type: 'boolean', short: 'r' },
+        sysroot: { type: 'string' },
         network: { type: 'boolean', short: 'n' },
         verbose: { type: 'boolean', short: 'v' },
         help: { type: 'boolean' },
@@ -70,7 +74,11 @@ export function parseOptions(args: readonly string[]): DaemonOptions | 'help' | 
     verbose: values.verbose ?? false,
     network: values.network ?? false,
   };
-  const { channel, listen } = values;
+  const { channel, listen, sysroot } = values;
+  if (sysroot !== undefined) {
+    if (values.root) throw new GuestfsError('EINVAL', '--root and --sysroot exclude each other');
+    options.sysroot = sysroot;
+  }
   if (listen !== undefined) {
     if (channel !== undefined) throw new GuestfsError('EINVAL', '--listen and --channel exclude each other');
     options.listen = socketPath(listen, '--listen');

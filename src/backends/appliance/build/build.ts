@@ -5,7 +5,8 @@ import { GuestfsError } from '../../../errors/index.ts';
 import { hostError } from '../../io/host-error.ts';
 import { cpioOf } from './cpio.ts';
 import { unpackKernel } from './kernel-image.ts';
-import type { AppliancePlan } from './plan.ts';
+import { COMPILED_FILE, compileDaemon } from './daemon-start.ts';
+import { type AppliancePlan, DAEMON_HOME } from './plan.ts';
 import { rootImageSize, sectorsOf, writeRootImage } from './root-image.ts';
 import { initrdScript } from './scripts.ts';
 
@@ -19,6 +20,8 @@ export interface BuiltAppliance {
   took: number;
   /** False where the kernel has to unpack itself at every start. */
   direct: boolean;
+  /** Why the daemon has to be compiled at every start; absent where it has not. */
+  notCompiled?: string;
 }
 
 /** File whose presence tells that a folder is an appliance; libguestfs looks for it too. */
@@ -42,6 +45,8 @@ export function writeAppliance(folder: string, plan: AppliancePlan): BuiltApplia
   const started = performance.now();
   const kernel = unpackKernel(readFileSync(plan.kernel.path));
   writeFileSync(join(folder, 'kernel'), kernel.bytes, { flag: 'wx', mode: 0o644 });
+  const compiled = compileDaemon(plan.daemon);
+  if ('bytes' in compiled) plan.root.content(join(DAEMON_HOME, COMPILED_FILE), compiled.bytes);
   const size = rootImageSize(plan.root);
   const uuid = uuidOf(plan.key);
   writeRootImage(join(folder, 'root'), plan.root, size, uuid);
@@ -56,6 +61,7 @@ export function writeAppliance(folder: string, plan: AppliancePlan): BuiltApplia
     root: size,
     took,
     direct: kernel.direct,
+    ...('reason' in compiled ? { notCompiled: compiled.reason } : {}),
   };
   writeFileSync(join(folder, MARK), readme(plan, built), { flag: 'wx', mode: 0o644 });
   return built;
@@ -67,6 +73,7 @@ It was made by \`guestfs appliance build\` out of the programs and the kernel of
 works: whoever passes it on passes them on.
 
 kernel: ${plan.kernel.version}${built.direct ? ', unpacked' : ''}
+daemon: ${built.notCompiled === undefined ? 'compiled' : `not compiled (${built.notCompiled})`}
 inputs: ${plan.key}
 `;
 }

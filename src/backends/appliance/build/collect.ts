@@ -60,6 +60,13 @@ export class Collector {
     return true;
   }
 
+  /** Add a program by its name under another path; false where the host has none. */
+  placed(name: string, place: string): boolean {
+    const path = this.find(name);
+    if (path !== undefined) this.program(path, place);
+    return path !== undefined;
+  }
+
   /** Path of a program of the host, or undefined. */
   find(name: string): string | undefined {
     return this.#folders.map((folder) => join(folder, name)).find(isProgram);
@@ -131,8 +138,8 @@ function interpreterOf(path: string): string | undefined {
   }
 }
 
-/** A program without which there is no appliance. Throws ENOENT naming it. */
-export function requireProgram(collector: Collector, name: string): void {
-  if (collector.named(name)) return;
+/** A program without which there is no appliance, at a place of its own if one is given. Throws ENOENT naming it. */
+export function requireProgram(collector: Collector, name: string, place?: string): void {
+  if (place === undefined ? collector.named(name) : collector.placed(name, place)) return;
   throw new GuestfsError('ENOENT', `the host has no program ${name}, which the appliance needs to start`);
 }

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { packageVersion } from '../../../actions/version.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { Collector, type MissingTools, requireProgram } from './collect.ts';
+import { DAEMON_FILE, DAEMON_START, START_FILE } from './daemon-start.ts';
 import { FileSet } from './file-set.ts';
 import { chooseKernel, type KernelChoice } from './kernel-choice.ts';
 import { LibraryFinder } from './libraries.ts';
 import { ModuleIndex } from './modules.ts';
-import { INITRD_MOUNTS, LVM_CONFIG, ROOT_MOUNTS, ROOT_SCRIPT } from './scripts.ts';
+import { INITRD_LOADER, INITRD_LOADER_OPTIONS, INITRD_MOUNTS, LVM_CONFIG, ROOT_SCRIPT } from './scripts.ts';
 import { STARTING, TOOL_GROUPS } from './tool-groups.ts';
 
 /** What an appliance is made of. */
@@ -19,6 +20,8 @@ export interface AppliancePlan {
   /** Files of the initrd, save its /init, which knows the root. */
   initrd: FileSet;
   root: FileSet;
+  /** The daemon, a file of the host that is in the root. */
+  daemon: string;
   /** Modules that the initrd loads, in order. */
   modules: string[];
   /** What the host lacks, by group. */
@@ -40,23 +43,19 @@ export interface BuildInputs {
 }
 
 /** Programs of the initrd. */
-const INITRD_PROGRAMS = ['sh', 'mount', 'modprobe', 'switch_root', 'od', 'sleep'];
+const INITRD_PROGRAMS = ['sh', 'mount', 'switch_root', 'od', 'sleep'];
 /** Drivers of the machine and of its root, in the order in which they depend on each other. */
 const NEEDED_MODULES = ['virtio_pci', 'virtio_scsi', 'sd_mod', 'ext4', 'virtio_console'];
-const MORE_MODULES = [
-  'virtio_blk',
-  'virtio_mmio',
-  'crc32c_generic',
-  'crct10dif_generic',
-  'virtio_rng',
-  'dm_mod',
-];
+const MORE_MODULES = ['virtio_mmio', 'crc32c_generic'];
+/** A driver that is loaded where there is a device for it. */
+const MAYBE_MODULES = ['virtio_blk'];
 /** What modprobe(8) reads, of kmod and of busybox. */
 const MODULE_TABLES = /^modules\.(dep|alias|builtin|softdep|devname|order|builtin\.modinfo|symbols)(\.bin)?$/;
 /** The modules of the root: filesystems, volumes, encryption, character sets, and the network of the machine. */
 const ROOT_MODULES =
   /^kernel\/(fs\/(?!(ceph|ocfs2|nfsd|gfs2|dlm|coda|afs|orangefs|smb|lockd|nfs|nfs_common|cachefiles|fscache|netfs|vboxsf|pstore|ecryptfs))|lib\/|crypto\/|arch\/[^/]+\/crypto\/|drivers\/(md|virtio|block|nvme\/host|nvdimm|cdrom)\/|drivers\/net\/(virtio_net|net_failover|tun|dummy|loopback)|net\/core\/failover|net\/packet\/|drivers\/scsi\/(virtio_scsi|sd_mod|sr_mod|sg|scsi_mod|scsi_common|scsi_debug|scsi_transport_spi)|drivers\/char\/(virtio_console|hw_random\/virtio)|drivers\/char\/hw_random\/rng-core|security\/|drivers\/usb\/storage)/;
-const DAEMON_HOME = '/usr/lib/guestfs';
+/** Folder of the daemon. */
+export const DAEMON_HOME = '/usr/lib/guestfs';
 
 /** Work out an appliance. Throws ENOENT or EACCES where the host lacks what none can do without. */
 export function planAppliance(inputs: BuildInputs): AppliancePlan {
@@ -79,7 +78,8 @@ export function planAppliance(inputs: BuildInputs): AppliancePlan {
   const initrd = planInitrd(libraries, index, modules);
   const { files: root, missing, missingLibraries } = planRoot(libraries, index, inputs.daemon);
   const missingModules = MORE_MODULES.filter((name) => !index.has(name) && !index.isBuiltin(name));
-  const plan = { kernel, initrd, root, modules, missing, missingLibraries, missingModules };
+  const { daemon } = inputs;
+  const plan = { kernel, initrd, root, daemon, modules, missing, missingLibraries, missingModules };
   return { ...plan, key: keyOf(plan) };
 }
 
@@ -88,12 +88,14 @@ function planInitrd(libraries: LibraryFinder, index: ModuleIndex, modules: reado
   for (const folder of ['/proc', '/sys', '/dev', '/run', '/root', '/etc', '/tmp']) files.directory(folder);
   const collector = new Collector(files, libraries);
   for (const name of INITRD_PROGRAMS) requireProgram(collector, name);
-  addFixedPlaces(collector);
+  addShell(collector);
+  requireProgram(collector, 'modprobe', INITRD_LOADER);
+  files.content('/etc/modprobe.d/guestfs.conf', INITRD_LOADER_OPTIONS);
   files.content('/etc/fstab', INITRD_MOUNTS);
   addModules(
     collector,
     index,
-    index.closure(modules, { soft: false }),
+    index.closure([...modules, ...MAYBE_MODULES], { soft: false }),
     /^modules\.(dep|builtin|softdep)(\.bin)?$/,
   );
   return files;
@@ -109,7 +111,9 @@ function planRoot(
     files.directory(folder);
   const collector = new Collector(files, libraries);
   for (const name of STARTING.programs) if (name !== 'switch_root') requireProgram(collector, name);
-  addFixedPlaces(collector);
+  addShell(collector);
+  // The kernel asks for it there.
+  if (existsSync('/sbin/modprobe')) collector.program('/sbin/modprobe');
   const missing: MissingTools[] = [];
   for (const group of TOOL_GROUPS) {
     const programs = collector.group(group);
@@ -117,7 +121,8 @@ function planRoot(
   }
   addCodePage(files);
   collector.program(realpathSync(process.execPath), '/usr/bin/node');
-  files.file(`${DAEMON_HOME}/guestfsd.cjs`, daemon);
+  files.file(join(DAEMON_HOME, DAEMON_FILE), daemon);
+  files.content(join(DAEMON_HOME, START_FILE), DAEMON_START);
   addKoffi(collector, daemon);
   if (existsSync('/etc/ld.so.cache')) files.file('/etc/ld.so.cache', '/etc/ld.so.cache');
   addModules(collector, index, index.closure(index.matching(ROOT_MODULES)), MODULE_TABLES);
@@ -135,7 +140,6 @@ function planRoot(
     files.link(path, target);
   }
   files.content('/init', ROOT_SCRIPT, 0o755);
-  files.content('/etc/fstab.appliance', ROOT_MOUNTS);
   files.content('/etc/lvm/lvm.conf', LVM_CONFIG);
   files.content('/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n');
   files.content('/etc/group', 'root:x:0:\ntty:x:5:\ndisk:x:6:\nnogroup:x:65534:\n');
@@ -144,9 +148,9 @@ function planRoot(
   return { files, missing, missingLibraries: collector.missingLibraries };
 }
 
-/** Places that are fixed: scripts name /bin/sh, the kernel asks for /sbin/modprobe. */
-function addFixedPlaces(collector: Collector): void {
-  for (const path of ['/bin/sh', '/sbin/modprobe']) if (existsSync(path)) collector.program(path);
+/** Scripts name /bin/sh. */
+function addShell(collector: Collector): void {
+  if (existsSync('/bin/sh')) collector.program('/bin/sh');
 }
 
 /** syslinux writes to FAT through mtools, whose names are in code page 850: a module of the C library knows that. */

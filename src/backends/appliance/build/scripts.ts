@@ -14,14 +14,32 @@ export interface ScriptFacts {
   modules: readonly string[];
 }
 
-/** Table for `mount -a` of the initrd. */
+/** Where the initrd has modprobe: not where the kernel looks for it, see {@link initrdScript}. */
+export const INITRD_LOADER = '/loader/modprobe';
+
+/** What modprobe of the initrd is told: SCSI hosts look for disks when they are asked to. */
+export const INITRD_LOADER_OPTIONS = 'options scsi_mod scan=manual\n';
+
+/**
+ * Table for `mount -a` of the initrd: all that the root wants too, which takes the same mounts over. The folders of /run
+ * are filesystems of their own because mount makes them on the way: every program that is started costs time without KVM.
+ */
 export const INITRD_MOUNTS = `proc /proc proc defaults 0 0
 sysfs /sys sysfs defaults 0 0
 devtmpfs /dev devtmpfs mode=0755 0 0
+devpts /dev/pts devpts mode=0620,gid=5,X-mount.mkdir 0 0
+tmpfs /dev/shm tmpfs mode=1777,X-mount.mkdir 0 0
 tmpfs /run tmpfs mode=0755,nosuid 0 0
+tmpfs /run/lock tmpfs mode=0755,nosuid,X-mount.mkdir 0 0
+tmpfs /run/lvm tmpfs mode=0755,nosuid,X-mount.mkdir 0 0
+tmpfs /run/tmp tmpfs mode=1777,X-mount.mkdir 0 0
 `;
 
-/** /init of the initrd: load what reaches the disks, find the root among them, go there. */
+/**
+ * /init of the initrd: load what reaches the disks, find the root among them, go there. While there is no
+ * /sbin/modprobe the kernel's own requests for modules, which would find nothing here, fail at once: without KVM each of
+ * a dozen would take a tenth of a second.
+ */
 export function initrdScript({ uuid, sectors, modules }: ScriptFacts): string {
   return `#!/bin/sh
 # The appliance of guestfs: loads drivers, finds the root filesystem, mounts it and goes on there.
@@ -30,35 +48,59 @@ export PATH
 mount -a -T /etc/fstab
 read -r words </proc/cmdline
 root=${uuid}
-device= drives= ordered=
+device= drives=1 ordered= own=
 for word in $words; do
   case $word in
   root=UUID=*) root=\${word#root=UUID=} ;;
   root=/dev/*) device=\${word#root=} ;;
   guestfs_verbose=1) set -x ;;
   guestfs_drives=*) drives=\${word#guestfs_drives=} ;;
-  scsi_mod.scan=manual) ordered=1 ;;
+  guestfs_ordered=1) ordered=1 ;;
+  guestfs_control=*) own=1 ;;
   esac
 done
-modprobe -q -a ${modules.join(' ')}
+${INITRD_LOADER} -q -a ${modules.join(' ')}
+for entry in /sys/bus/virtio/devices/*; do
+  read -r kind <"$entry/device" || continue
+  [ "$kind" = 0x0002 ] && ${INITRD_LOADER} -q virtio_blk && break
+done
 
-# A person reads the kernel's names of the disks: they are looked for one after the other, the root last.
-find_disk() {
-  for host in /sys/class/scsi_host/host*; do echo "0 $1 0" >"$host/scan"; done
-  tries=0
-  while [ $tries -lt 500 ]; do
-    for entry in /sys/bus/scsi/devices/*:0:"$1":0; do [ -d "$entry/block" ] && return; done
-    tries=$((tries + 1))
-    sleep 0.01
-  done
+# Wait a little: the first times without starting a program.
+pause() {
+  tries=$((tries + 1))
+  [ $tries -lt 100 ] || sleep 0.01
 }
-if [ -n "$ordered" ]; then
-  target=0
-  while [ $((target + 1)) -lt "\${drives:-1}" ]; do
-    find_disk $target
+
+# Name of the disk at a SCSI target, when there is one.
+disk_at() {
+  for entry in /sys/bus/scsi/devices/*:0:"$1":0/block/*; do
+    [ -d "$entry" ] && disk=\${entry##*/} && return
+  done
+  return 1
+}
+
+# Have the hosts look for a disk at a target; true if one answers.
+look_at() {
+  for host in /sys/class/scsi_host/host*; do echo "0 $1 0" >"$host/scan"; done
+  for entry in /sys/bus/scsi/devices/*:0:"$1":0; do [ -d "$entry" ] && return; done
+  return 1
+}
+
+# A look at a target that is empty takes a millisecond without KVM, and there are 256 of them.
+target=0
+if [ -n "$own" ]; then
+  # The library has the root as the last target. A person reads the kernel's names of the disks, which are in the order
+  # in which they are found.
+  while [ $((target + 1)) -lt "$drives" ]; do
+    tries=0
+    look_at $target && [ -n "$ordered" ] && until disk_at $target || [ $tries -gt 600 ]; do pause; done
     target=$((target + 1))
   done
-  find_disk 255
+  tries=0
+  look_at 255 && until disk_at 255 || [ $tries -gt 600 ]; do pause; done
+  [ -n "$disk" ] && device=/dev/$disk
+else
+  while look_at $target; do target=$((target + 1)); done
 fi
 
 # The UUID of an ext filesystem on a device, as 32 hexadecimal digits.
@@ -75,7 +117,7 @@ while [ -n "$rest" ]; do
   case $rest in *-*) rest=\${rest#*-} ;; *) rest= ;; esac
 done
 
-# Devices of the root's size are looked at first; after a second any is.
+# Devices of the root's size are looked at first; after a while all targets are looked for, and any device is.
 find_root() {
   for block in /sys/block/*; do
     read -r size <"$block/size" || continue
@@ -90,15 +132,17 @@ find_root() {
 tries=0
 which=sized
 while [ ! -b "$device" ] && ! find_root $which; do
-  tries=$((tries + 1))
-  [ $tries -gt 100 ] && which=any
-  if [ $tries -gt 600 ]; then
+  pause
+  if [ $tries = 200 ]; then
+    which=any
+    for host in /sys/class/scsi_host/host*; do echo "- - -" >"$host/scan"; done
+  fi
+  if [ $tries -gt 700 ]; then
     echo "guestfs: no disk with the root filesystem $root was found"
     echo /sys/block/*
     echo o >/proc/sysrq-trigger
     sleep 60
   fi
-  sleep 0.01
 done
 # Programs are large and read from the beginning to the end.
 echo 1024 >"/sys/block/\${device##*/}/queue/read_ahead_kb"
@@ -132,10 +176,7 @@ done
 export TERM
 [ "$guestfs_verbose" = 1 ] && set -x
 # Every program that is started costs time without KVM: what the shell can do itself it does.
-umask 0
-mkdir -p /dev/pts /dev/shm /run/lock/lvm /run/lvm /run/sysroot /run/tmp /run/cryptsetup
 umask 022
-mount -a -T /etc/fstab.appliance
 [ "$selinux" = 1 ] && mount -t selinuxfs selinuxfs /sys/fs/selinux
 while read -r line; do echo "$line"; done </etc/lvm/lvm.conf >/run/lvm/lvm.conf
 [ -n "$guestfs_identifier" ] && echo "$guestfs_identifier" >/proc/sys/kernel/hostname
@@ -151,7 +192,7 @@ port() {
 # Wait until every disk that the SCSI hosts have found has its device, and until there are as many as stated.
 wait_drives() {
   tries=0
-  while [ $tries -lt 500 ]; do
+  while [ $tries -lt 600 ]; do
     found=0
     waits=
     for entry in /sys/bus/scsi/devices/[0-9]*:*; do
@@ -163,11 +204,13 @@ wait_drives() {
     for entry in /sys/block/vd*; do [ -d "$entry" ] && found=$((found + 1)); done
     [ -z "$waits" ] && [ $found -ge "\${1:-0}" ] && return
     tries=$((tries + 1))
-    sleep 0.01
+    # The first times without starting a program.
+    [ $tries -lt 100 ] || sleep 0.01
   done
 }
 
-# Assemble and activate what the disks hold; looking first is quicker than starting tools that find nothing.
+# Assemble and activate what the disks hold, for a person: the daemon does it by itself. Looking first is quicker than
+# starting tools that find nothing.
 activate() {
   types=$(blkid -c /dev/null -o value -s TYPE 2>/dev/null)
   case $types in *linux_raid_member*) mdadm -As --auto=yes --run ;; esac
@@ -227,6 +270,7 @@ unmount_disks() {
 }
 
 rescue() {
+  activate >/dev/null 2>&1
   stty -F "$tty" sane iutf8 rows "$1" cols "$2"
   person
   unmount_disks 2>/dev/null
@@ -242,9 +286,12 @@ serve_control() {
     drives)
       date -s "@$seconds" >/dev/null
       echo "$seed" >/dev/urandom
-      for entry in /sys/class/scsi_host/*/scan; do echo '- - -' >"$entry"; done
+      target=0
+      while [ $((target + 1)) -lt "$count" ]; do
+        for entry in /sys/class/scsi_host/*/scan; do echo "0 $target 0" >"$entry"; done
+        target=$((target + 1))
+      done
       wait_drives "$count"
-      activate
       echo ready
       ;;
     shell) rescue "$count" "$seconds" & ;;
@@ -254,8 +301,9 @@ serve_control() {
 }
 
 [ "$guestfs_network" = 1 ] && network
+# A machine that is saved has the time to load what others load when they need it.
+[ -n "$guestfs_control" ] && [ -z "$guestfs_drives" ] && modprobe -q -a dm_mod virtio_blk
 wait_drives "$guestfs_drives"
-activate
 control=
 [ -n "$guestfs_control" ] && control=$(port "$guestfs_control")
 [ -n "$control" ] && { serve_control <>"$control" >&0 2>/dev/console & }
@@ -264,11 +312,12 @@ channel=$guestfs_channel
 case $channel in /dev/virtio-ports/*) [ -e "$channel" ] || channel=$(port "\${channel#/dev/virtio-ports/}") ;; esac
 cd /
 daemon() {
-  node /usr/lib/guestfs/guestfsd.cjs --channel "$channel" \${guestfs_verbose:+-v} \${guestfs_network:+-n}
+  node /usr/lib/guestfs/start.cjs --channel "$channel" \${guestfs_verbose:+-v} \${guestfs_network:+-n}
 }
 if [ "$guestfs_rescue" = 1 ]; then
   # The library waits for the daemon; the person wants the shell, and the machine ends with it.
   daemon &
+  activate
   person
   unmount_disks
 else
@@ -280,11 +329,6 @@ if [ "$guestfs_noreboot" = 1 ]; then
 fi
 echo b >/proc/sysrq-trigger
 sleep 60
-`;
-
-/** Table for \`mount -a\` of the root. */
-export const ROOT_MOUNTS = `devpts /dev/pts devpts mode=0620,gid=5 0 0
-tmpfs /dev/shm tmpfs mode=1777 0 0
 `;
 
 /** What LVM is told: there is no udev, and nothing of the machine is kept. */

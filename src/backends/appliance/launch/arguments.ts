@@ -83,9 +83,11 @@ export function qemuArguments(plan: MachinePlan): string[] {
   }
   args.push('-rtc', 'driftfix=slew');
   for (const [id, file] of plan.secrets) args.push('-object', option('secret', { id, file }));
-  args.push('-device', 'virtio-rng-pci');
-  args.push('-kernel', appliance.kernel, '-initrd', appliance.initrd);
-  args.push('-append', kernelWords(plan, kind.console));
+  // A machine that goes on from a saved state has its kernel in memory.
+  if (!plan.incoming) {
+    args.push('-kernel', appliance.kernel, '-initrd', appliance.initrd);
+    args.push('-append', kernelWords(plan, kind.console));
+  }
   args.push('-device', 'virtio-scsi-pci,id=scsi');
   for (const [index, { drive, source }] of plan.drives.entries())
     args.push(...driveArguments(index, drive, source));
@@ -172,7 +174,7 @@ function kernelWords(plan: MachinePlan, console: string): string {
     words.push('init_on_alloc=0', 'audit=0', 'mitigations=off', 'random.trust_cpu=on');
     words.push(`guestfs_control=${CONTROL_NAME}`);
     if (memory === undefined) words.push(`guestfs_drives=${drives.length + 1}`);
-    if (rescue) words.push('scsi_mod.scan=manual');
+    if (rescue) words.push('guestfs_ordered=1');
   } else if (rescue) words.push('guestfs_rescue=1');
   words.push(verbose ? 'guestfs_verbose=1' : 'quiet');
   if (settings.network) words.push('guestfs_network=1');
