@@ -1,6 +1,6 @@
 /**
  * Checks that imports point upward only, as ARCHITECTURE.md draws them, and that the parser folders reach Node
- * through nothing but `block/file`, `compression/` and `crypto/`. `npm run check:layers`.
+ * through nothing but `block/file`, `native/`, `compression/` and `crypto/`. `npm run check:layers`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative, sep } from 'node:path';
@@ -12,6 +12,7 @@ const source = join(root, 'src');
 const LAYERS = [
   'errors',
   'bytes',
+  'native',
   'compression',
   'crypto',
   'block',
@@ -34,7 +35,7 @@ const LAYERS = [
 /** Folders that must run in a browser. */
 const PARSERS = new Set(LAYERS.slice(0, LAYERS.indexOf('formats') + 1));
 /** Where parsers may touch Node. */
-const NODE_DOORS = /^(compression|crypto)\/|^block\/(file|host)/;
+const NODE_DOORS = /^(native|compression|crypto)\/|^block\/(file|host)/;
 /** Fewer files than this means that the check itself is broken. */
 const MINIMUM_FILES = 150;
 

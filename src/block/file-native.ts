@@ -1,14 +1,4 @@
-/** A function of a library, called in this thread or, with a callback as its last argument, in another. */
-interface KoffiFunction {
-  (...args: unknown[]): unknown;
-  async(...args: unknown[]): void;
-}
-
-/** The parts of koffi that are used. */
-interface Koffi {
-  load(library: string | null): { func(declaration: string): KoffiFunction };
-  errno(): number;
-}
+import { linuxLibrary } from '../native/library.ts';
 
 /** System calls that Node does not have, through the optional package koffi. All answer -1 where they fail. */
 export interface NativeCalls {
@@ -37,8 +27,7 @@ let looked = false;
 export function nativeCalls(): NativeCalls | undefined {
   if (!looked) {
     looked = true;
-    const wide = process.arch === 'x64' || process.arch === 'arm64' || process.arch === 'riscv64';
-    calls = process.platform === 'linux' && wide ? load() : undefined;
+    calls = load();
   }
   return calls;
 }
@@ -60,42 +49,35 @@ export function nativeSeek(): NativeCalls['lseek'] | undefined {
 }
 
 function load(): NativeCalls | undefined {
-  try {
-    // A CommonJS bundle has no import.meta.url: start at the program then.
-    const { createRequire } = process.getBuiltinModule('node:module');
-    const require = createRequire(import.meta.url ?? process.argv[1] ?? `${process.cwd()}/`);
-    const koffi = require('koffi') as Koffi;
-    const library = koffi.load(null);
-    const lseek = library.func('int64_t lseek(int fd, int64_t offset, int whence)');
-    const fallocate = library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
-    const syncFileRange = library.func(
-      'int sync_file_range(int fd, int64_t offset, int64_t length, unsigned int flags)',
-    );
-    const flock = library.func('int flock(int fd, int operation)');
-    const fcntl = library.func('int fcntl(int fd, int command, ...)');
-    return {
-      lseek: (fd, offset, whence) => Number(lseek(fd, offset, whence)),
-      fallocate: (fd, mode, offset, length) => Number(fallocate(fd, mode, offset, length)),
-      beginSyncFileRange(fd, offset, length, flags) {
-        // What other threads have done is only heard of between calls to the engine: a long one runs out of them.
-        if (begun < MOST_BEGUN) {
-          try {
-            syncFileRange.async(fd, offset, length, flags, () => {
-              begun--;
-            });
-            begun++;
-            return;
-          } catch {
-            // All of them are taken, by handles in other threads.
-          }
+  const library = linuxLibrary();
+  if (library === undefined) return undefined;
+  const lseek = library.numeric('int64_t lseek(int fd, int64_t offset, int whence)');
+  const fallocate = library.numeric('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
+  const syncFileRange = library.func(
+    'int sync_file_range(int fd, int64_t offset, int64_t length, unsigned int flags)',
+  );
+  const flock = library.numeric('int flock(int fd, int operation)');
+  const fcntl = library.numeric('int fcntl(int fd, int command, ...)');
+  return {
+    lseek,
+    fallocate,
+    beginSyncFileRange(fd, offset, length, flags) {
+      // What other threads have done is only heard of between calls to the engine: a long one runs out of them.
+      if (begun < MOST_BEGUN) {
+        try {
+          syncFileRange.async(fd, offset, length, flags, () => {
+            begun--;
+          });
+          begun++;
+          return;
+        } catch {
+          // All of them are taken, by handles in other threads.
         }
-        syncFileRange(fd, offset, length, flags);
-      },
-      flock: (fd, operation) => Number(flock(fd, operation)),
-      fcntlLock: (fd, command, lock) => Number(fcntl(fd, command, 'void *', lock)),
-      errno: () => koffi.errno(),
-    };
-  } catch {
-    return undefined;
-  }
+      }
+      syncFileRange(fd, offset, length, flags);
+    },
+    flock,
+    fcntlLock: (fd, command, lock) => fcntl(fd, command, 'void *', lock),
+    errno: () => library.errno(),
+  };
 }

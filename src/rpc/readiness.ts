@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { cLibrary } from '../native/library.ts';
 
 /** Waits for a descriptor, and tells whether it is ready. */
 export interface Readiness {
@@ -20,10 +20,6 @@ const FIRST_PAUSE = 0.1;
 /** poll(2) of one descriptor with a time limit in milliseconds, -1 for none; returns the events that came. */
 type Poll = (fd: number, events: number, milliseconds: number) => number;
 
-interface Koffi {
-  load(library: null): { func(declaration: string): (...args: unknown[]) => number };
-}
-
 let poll: Poll | undefined;
 let looked = false;
 
@@ -32,24 +28,18 @@ function nativePoll(): Poll | undefined {
   if (looked) return poll;
   looked = true;
   if (process.platform === 'win32') return undefined;
-  try {
-    // A CommonJS bundle has no import.meta.url: start at the program then.
-    const require = createRequire(import.meta.url ?? process.argv[1] ?? `${process.cwd()}/`);
-    const koffi = require('koffi') as Koffi;
-    const count = process.platform === 'darwin' ? 'unsigned int' : 'unsigned long';
-    const call = koffi.load(null).func(`int poll(void *fds, ${count} count, int timeout)`);
-    // struct pollfd { int fd; short events; short revents; } in the machine's byte order, which Node has little-endian.
-    const pollfd = new Uint8Array(8);
-    const view = new DataView(pollfd.buffer);
-    poll = (fd, events, milliseconds) => {
-      view.setInt32(0, fd, true);
-      view.setInt16(4, events, true);
-      view.setInt16(6, 0, true);
-      return call(pollfd, 1, milliseconds) > 0 ? view.getInt16(6, true) : 0;
-    };
-  } catch {
-    poll = undefined;
-  }
+  const count = process.platform === 'darwin' ? 'unsigned int' : 'unsigned long';
+  const call = cLibrary()?.numeric(`int poll(void *fds, ${count} count, int timeout)`);
+  if (call === undefined) return undefined;
+  // struct pollfd { int fd; short events; short revents; } in the machine's byte order, which Node has little-endian.
+  const pollfd = new Uint8Array(8);
+  const view = new DataView(pollfd.buffer);
+  poll = (fd, events, milliseconds) => {
+    view.setInt32(0, fd, true);
+    view.setInt16(4, events, true);
+    view.setInt16(6, 0, true);
+    return call(pollfd, 1, milliseconds) > 0 ? view.getInt16(6, true) : 0;
+  };
   return poll;
 }
 

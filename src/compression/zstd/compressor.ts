@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { UnsupportedError } from '../../errors/index.ts';
+import { nativeLibrary } from '../../native/library.ts';
 import type { Pack } from '../pack.ts';
 import { nodeZstd } from './direct.ts';
 
@@ -36,39 +36,17 @@ function nodeCompressor(): Pack | undefined {
   };
 }
 
-/** The part of koffi that is used. */
-interface Koffi {
-  load(library: string): { func(declaration: string): (...args: unknown[]) => unknown };
-}
-
 /** By the host's libzstd, or undefined where that or koffi is missing. */
 export function libraryCompressor(): Pack | undefined {
-  try {
-    // A CommonJS bundle has no import.meta.url: start at the program then.
-    const require = createRequire(import.meta.url ?? process.argv[1] ?? `${process.cwd()}/`);
-    const koffi = require('koffi') as Koffi;
-    const library = loadFirst(koffi);
-    const context = library.func('void *ZSTD_createCCtx(void)')();
-    const compress = library.func(
-      'size_t ZSTD_compressCCtx(void *context, void *into, size_t room, void *from, size_t length, int level)',
-    );
-    // Codes of errors are the highest numbers there are.
-    return (piece, into) => {
-      const filled = Number(compress(context, into, into.length, piece, piece.length, LEVEL));
-      return filled > into.length ? -1 : filled;
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-function loadFirst(koffi: Koffi): ReturnType<Koffi['load']> {
-  for (const name of LIBRARIES) {
-    try {
-      return koffi.load(name);
-    } catch {
-      // Not under this name.
-    }
-  }
-  throw new Error('no libzstd');
+  const library = nativeLibrary(...LIBRARIES);
+  if (library === undefined) return undefined;
+  const context = library.func('void *ZSTD_createCCtx(void)')();
+  const compress = library.func(
+    'size_t ZSTD_compressCCtx(void *context, void *into, size_t room, void *from, size_t length, int level)',
+  );
+  // Codes of errors are the highest numbers there are.
+  return (piece, into) => {
+    const filled = Number(compress(context, into, into.length, piece, piece.length, LEVEL));
+    return filled > into.length ? -1 : filled;
+  };
 }

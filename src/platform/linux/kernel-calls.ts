@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
-import { createRequire } from 'node:module';
 import { cString } from './host-bytes.ts';
 import { errorName } from './kernel-error.ts';
 import type { ErrorCode } from '../../errors/index.ts';
 import type { StatFs, Xattr } from '../../filesystems/filesystem.ts';
 import { decodeText } from '../../bytes/text.ts';
+import { linuxLibrary, type NativeLibrary } from '../../native/library.ts';
 
 /** A time of a file as utimensat(2) takes it; absent ones stay. */
 export interface FileTimes {
@@ -46,11 +46,6 @@ export class CallError extends Error {
   }
 }
 
-interface Koffi {
-  load(library: string | null): { func(declaration: string): (...args: unknown[]) => unknown };
-  errno(): number;
-}
-
 const UTIME_OMIT = 0x3ffffffe;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -70,57 +65,17 @@ const XATTR_SIZE_MAX = 65536;
 const STATVFS_WORDS = 11;
 const STATVFS_BYTES = 256;
 
-/** Functions of the C library. */
-export interface Libc {
-  /** A function by its declaration in C. */
-  function(declaration: string): (...args: unknown[]) => number;
-  /** The errno of the last call that failed. */
-  errno(): number;
-}
-
-/** The C library through koffi; undefined where that is not there or the machine is not a 64-bit one. */
-export function loadLibc(): Libc | undefined {
-  if (!looked) {
-    looked = true;
-    found = findLibc();
-  }
-  return found;
-}
-
-let looked = false;
-let found: Libc | undefined;
-
-function findLibc(): Libc | undefined {
-  const wide = process.arch === 'x64' || process.arch === 'arm64' || process.arch === 'riscv64';
-  if (process.platform !== 'linux' || !wide) return undefined;
-  try {
-    // A CommonJS bundle has no import.meta.url: start at the program then.
-    const require = createRequire(import.meta.url ?? process.argv[1] ?? `${process.cwd()}/`);
-    const koffi = require('koffi') as Koffi;
-    const library = koffi.load(null);
-    return {
-      function(declaration) {
-        const native = library.func(declaration);
-        return (...args) => Number(native(...args));
-      },
-      errno: () => koffi.errno(),
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-/** The calls through koffi; undefined as {@link loadLibc}. */
+/** The calls through koffi; undefined as {@link linuxLibrary}. */
 export function nativeKernelCalls(): KernelCalls | undefined {
-  const libc = loadLibc();
+  const libc = linuxLibrary();
   return libc === undefined ? undefined : new NativeKernelCalls(libc);
 }
 
 class NativeKernelCalls implements KernelCalls {
-  readonly #libc: Libc;
+  readonly #libc: NativeLibrary;
   readonly #functions: Record<string, (...args: unknown[]) => number>;
 
-  constructor(libc: Libc) {
+  constructor(libc: NativeLibrary) {
     this.#libc = libc;
     const declarations = {
       llistxattr: 'int64_t llistxattr(void *path, void *list, size_t size)',
@@ -137,7 +92,7 @@ class NativeKernelCalls implements KernelCalls {
       syncfs: 'int syncfs(int fd)',
     };
     this.#functions = Object.fromEntries(
-      Object.entries(declarations).map(([name, declaration]) => [name, libc.function(declaration)]),
+      Object.entries(declarations).map(([name, declaration]) => [name, libc.numeric(declaration)]),
     );
   }
 

@@ -17,7 +17,7 @@ import { decodeText } from '../../bytes/text.ts';
 import { GuestfsError, UnsupportedError, type ErrorDetails } from '../../errors/index.ts';
 import type { ToolOptions, ToolResult, ToolStream } from '../tools-capability.ts';
 import { isPlainText } from './host-bytes.ts';
-import { loadLibc } from './kernel-calls.ts';
+import { linuxLibrary } from '../../native/library.ts';
 import { codeOfMessage } from './kernel-error.ts';
 
 /** Where programs are looked for beside the folders of PATH: a daemon's PATH often lacks those of the administrator. */
@@ -209,10 +209,10 @@ function feed(fd: number, read: (into: Uint8Array) => number): void {
  * waited for it, the kernel shows it as a zombie, with the status that wait(2) would give.
  */
 function waitFor(pid: number): { status: number | null; signal: string | null } {
-  const libc = loadLibc();
+  const libc = linuxLibrary();
   if (libc !== undefined) {
     // Nobody else waits for it as long as the event loop stands still, and so it does not stay a zombie.
-    waitpid ??= libc.function('int waitpid(int pid, void *status, int options)');
+    waitpid ??= libc.numeric('int waitpid(int pid, void *status, int options)');
     const status = new Int32Array(1);
     if (waitpid(pid, new Uint8Array(status.buffer), 0) === pid) return ending(status[0] as number);
   }

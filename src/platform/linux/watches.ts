@@ -2,7 +2,8 @@ import { closeSync, readSync, writeFileSync } from 'node:fs';
 import { decodeText } from '../../bytes/text.ts';
 import type { WatchCapability, WatchEvent } from '../watch-capability.ts';
 import { cString } from './host-bytes.ts';
-import { CallError, loadLibc, type Libc } from './kernel-calls.ts';
+import { linuxLibrary, type NativeLibrary } from '../../native/library.ts';
+import { CallError } from './kernel-calls.ts';
 import { errorName } from './kernel-error.ts';
 
 const IN_NONBLOCK = 0o4000;
@@ -14,18 +15,18 @@ const MAX_QUEUED = '/proc/sys/fs/inotify/max_queued_events';
 
 /** inotify(7) through koffi, whose events Node's own watchers would only give to an event loop. */
 export class LinuxWatches implements WatchCapability {
-  readonly #libc: Libc;
+  readonly #libc: NativeLibrary;
   readonly #init: (flags: number) => number;
   readonly #add: (fd: number, path: Uint8Array, mask: number) => number;
   readonly #remove: (fd: number, watch: number) => number;
   readonly #hostPath: (path: string) => string;
   #fd: number | undefined;
 
-  constructor(libc: Libc, hostPath: (path: string) => string) {
+  constructor(libc: NativeLibrary, hostPath: (path: string) => string) {
     this.#libc = libc;
-    this.#init = libc.function('int inotify_init1(int flags)');
-    this.#add = libc.function('int inotify_add_watch(int fd, void *path, uint32_t mask)');
-    this.#remove = libc.function('int inotify_rm_watch(int fd, int watch)');
+    this.#init = libc.numeric('int inotify_init1(int flags)');
+    this.#add = libc.numeric('int inotify_add_watch(int fd, void *path, uint32_t mask)');
+    this.#remove = libc.numeric('int inotify_rm_watch(int fd, int watch)');
     this.#hostPath = hostPath;
   }
 
@@ -79,7 +80,7 @@ export class LinuxWatches implements WatchCapability {
 
 /** The watches of this machine; undefined where koffi is missing. */
 export function linuxWatches(hostPath: (path: string) => string): LinuxWatches | undefined {
-  const libc = loadLibc();
+  const libc = linuxLibrary();
   return libc === undefined ? undefined : new LinuxWatches(libc, hostPath);
 }
 
