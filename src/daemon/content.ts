@@ -1,6 +1,6 @@
 import type { BlockDevice, Extent } from '../block/device.ts';
 import { GuestfsError } from '../errors/index.ts';
-import { S_IFDIR, S_IFMT } from '../vfs/mode.ts';
+import { S_IFDIR, S_IFMT } from '../filesystems/mode.ts';
 import type { ActionContext, ByteSink, DeviceOrPath } from './context.ts';
 
 /** Bytes that a streaming loop reads at once. */

@@ -6,7 +6,7 @@ import { peArchitecture } from '../formats/pe.ts';
 import { decompressChunks } from '../vfs/decompress.ts';
 import { initrdEntries } from '../vfs/cpio/initrd.ts';
 import { isCpioHeader } from '../vfs/cpio/reader.ts';
-import { S_IFMT, S_IFREG } from '../vfs/mode.ts';
+import { S_IFMT, S_IFREG } from '../filesystems/mode.ts';
 import { chunksOf, fileContent, type Content } from './content.ts';
 import type { ActionContext } from './context.ts';
 

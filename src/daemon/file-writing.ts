@@ -5,7 +5,7 @@ import type { NewFile, Replacement, Timestamp } from '../filesystems/writer.ts';
 import { ACL_DEFAULT } from '../vfs/acl.ts';
 import { CAPABILITY } from '../vfs/capability.ts';
 import { replacing } from '../vfs/copy-content.ts';
-import { S_IFDIR, S_IFMT, S_IFREG } from '../vfs/mode.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../filesystems/mode.ts';
 import { findOpenTarget, findTarget, wantNew, type Target } from '../vfs/target.ts';
 import type { TreeWriter } from '../vfs/tree-writer.ts';
 import type { FileRef } from '../vfs/tree.ts';

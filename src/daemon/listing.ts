@@ -1,17 +1,28 @@
 import { hasExtendedAcl } from '../vfs/acl.ts';
 import { decodeText } from '../bytes/text.ts';
-import { deviceMajor, deviceMinor, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from '../vfs/mode.ts';
+import {
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  deviceMajor,
+  deviceMinor,
+} from '../filesystems/mode.ts';
 import { sortBytes } from '../vfs/order.ts';
 import type { FileRef, FileTree, TreeStat } from '../vfs/tree.ts';
 
 const TYPE_LETTERS: Record<number, string> = {
-  0o140000: 's',
-  0o120000: 'l',
-  0o100000: '-',
-  0o060000: 'b',
-  0o040000: 'd',
-  0o020000: 'c',
-  0o010000: 'p',
+  [S_IFSOCK]: 's',
+  [S_IFLNK]: 'l',
+  [S_IFREG]: '-',
+  [S_IFBLK]: 'b',
+  [S_IFDIR]: 'd',
+  [S_IFCHR]: 'c',
+  [S_IFIFO]: 'p',
 };
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];

@@ -1,6 +1,6 @@
 import { decodeText } from '../bytes/text.ts';
 import { GuestfsError } from '../errors/index.ts';
-import { S_IFMT, S_IFREG } from '../vfs/mode.ts';
+import { S_IFMT, S_IFREG } from '../filesystems/mode.ts';
 import type { FileTree } from '../vfs/tree.ts';
 
 /** A passwd file beyond this size is taken for damaged. */

@@ -6,11 +6,7 @@ import { Unpacker } from '../backends/io/tar-extractor.ts';
 import type { TarEntry } from '../backends/io/tar-reader.ts';
 import { GuestfsError } from '../errors/index.ts';
 import type { HandleCore } from './core.ts';
-
-const TYPE_MASK = 0o170000;
-const DIRECTORY = 0o040000;
-const REGULAR = 0o100000;
-const SYMLINK = 0o120000;
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../filesystems/mode.ts';
 
 /**
  * Copy a file or a folder with all that is in it from the guest into a folder of the host, under its own name.
@@ -33,17 +29,17 @@ export async function copyOut(
     throw new GuestfsError('EINVAL', `${remotePath}: ends in no name to copy it under`, { path: remotePath });
   }
   const extract: ExtractOptions = { links };
-  switch (stat.stMode & TYPE_MASK) {
-    case DIRECTORY:
+  switch (stat.stMode & S_IFMT) {
+    case S_IFDIR:
       // The name of the root is empty: its content goes into the folder itself.
       if (name !== '') extract.prefix = name;
       await core.daemonCall('tar_out', [remotePath], { numericowner: true }, output(localDirectory, extract));
       return;
-    case REGULAR:
+    case S_IFREG:
       extract.single = entryOf('file', name, stat);
       await core.daemonCall('download', [remotePath], {}, output(localDirectory, extract));
       return;
-    case SYMLINK: {
+    case S_IFLNK: {
       const link = (await core.daemonCall('readlink', [remotePath])) as string;
       const unpacker = new Unpacker(localDirectory, { links }, (message) => core.warn(message));
       unpacker.entry({ ...entryOf('symlink', name, stat), link });

@@ -1,15 +1,7 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  ftruncateSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, closeSync, constants, ftruncateSync, openSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { hostError } from '../backends/io/host-error.ts';
+import { TemporaryFolder } from '../backends/io/temporary-folder.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import type { MachineDrive } from '../backends/appliance/launch/settings.ts';
 import type { DriveConfig } from '../platform/engine/config.ts';
@@ -58,26 +50,11 @@ type Drive = MachineDrive;
 
 const invalid = (message: string): GuestfsError => new GuestfsError('EINVAL', message);
 
-const temporaryFolders = new Set<string>();
-let listening = false;
-
-/** Have a temporary folder removed when the program ends without closing the handle. */
-function removeAtExit(folder: string): void {
-  if (!listening) process.on('exit', removeAll);
-  listening = true;
-  temporaryFolders.add(folder);
-}
-
-function removeAll(): void {
-  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
-  temporaryFolders.clear();
-}
-
 /** The drives that were added to a handle, in their order: the first is /dev/sda. */
 export class DriveList {
   readonly #tmpdir: () => string;
   #drives: Drive[] = [];
-  #folder: string | undefined;
+  readonly #folder = new TemporaryFolder();
   #temporary = 0;
 
   constructor(tmpdir: () => string) {
@@ -111,7 +88,7 @@ export class DriveList {
 
   /** Folder of the temporary drives, if there are any. */
   get temporaryFolder(): string | undefined {
-    return this.#folder;
+    return this.#folder.path;
   }
 
   /**
@@ -195,20 +172,13 @@ export class DriveList {
   /** Forget all drives and remove the temporary ones. */
   clear(): void {
     this.#drives = [];
-    if (this.#folder === undefined) return;
-    rmSync(this.#folder, { recursive: true, force: true });
-    temporaryFolders.delete(this.#folder);
-    this.#folder = undefined;
+    this.#folder.remove();
   }
 
   #makeTemporary(what: string, size: number): string {
     const place = this.#tmpdir();
     try {
-      if (this.#folder === undefined) {
-        this.#folder = mkdtempSync(join(place, 'guestfs-'));
-        removeAtExit(this.#folder);
-      }
-      const path = join(this.#folder, `${what}${++this.#temporary}.img`);
+      const path = join(this.#folder.make(place), `${what}${++this.#temporary}.img`);
       const fd = openSync(path, 'wx', 0o600);
       try {
         ftruncateSync(fd, size);

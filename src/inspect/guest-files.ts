@@ -2,13 +2,10 @@ import { decodeText } from '../bytes/text.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { type FileContent, readAll } from '../formats/content.ts';
 import type { FileRef, FileTree } from '../vfs/tree.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../filesystems/mode.ts';
 
 /** Bytes that are read of a configuration file; a larger one is cut. */
 const LARGEST_TEXT = 1024 * 1024;
-
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
 
 /** Errors that say that there is nothing to read at a path, as opposed to something that cannot be read. */
 const ABSENT: ReadonlySet<string> = new Set([

@@ -1,5 +1,5 @@
 import { GuestfsError } from '../errors/index.ts';
-import { S_IFDIR, S_IFMT } from './mode.ts';
+import { S_IFDIR, S_IFMT } from '../filesystems/mode.ts';
 import { ACL_ACCESS, ACL_DEFAULT } from './acl.ts';
 import type { TreeWriter } from './tree-writer.ts';
 import type { FileRef } from './tree.ts';

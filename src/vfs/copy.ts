@@ -2,7 +2,7 @@ import { GuestfsError } from '../errors/index.ts';
 import type { Xattr } from '../filesystems/filesystem.ts';
 import { ACL_ACCESS, ACL_DEFAULT } from './acl.ts';
 import { copyContent } from './copy-content.ts';
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.ts';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../filesystems/mode.ts';
 import { fail } from './path-checks.ts';
 import type { TreeWriter } from './tree-writer.ts';
 import type { FileRef, FileTree, TreeStat } from './tree.ts';

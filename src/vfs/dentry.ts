@@ -1,5 +1,5 @@
 import type { FileSystem } from '../filesystems/filesystem.ts';
-import { S_IFDIR, S_IFMT } from './mode.ts';
+import { S_IFDIR, S_IFMT } from '../filesystems/mode.ts';
 import type { FileRef } from './tree.ts';
 
 /** A mounted filesystem, as the nodes below it see it. */

@@ -1,5 +1,5 @@
 import type { FileRef, FileTree, TreeStat } from './tree.ts';
-import { S_IFDIR, S_IFMT } from './mode.ts';
+import { S_IFDIR, S_IFMT } from '../filesystems/mode.ts';
 import { walk } from './walk.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { GuestfsError } from '../errors/index.ts';
 import { expandBraces } from './braces.ts';
-import { S_IFDIR, S_IFMT } from './mode.ts';
+import { S_IFDIR, S_IFMT } from '../filesystems/mode.ts';
 import { sortBytes } from './order.ts';
 import { hasWildcards, ShellPattern, unescapePattern } from './pattern.ts';
 import type { FileRef, FileTree } from './tree.ts';

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { GuestfsError } from '../errors/index.ts';
 import { MemoryFileSystem } from '../../test/support/memory-fs.ts';
 import { MountedTree, type MountInfo } from './mounted-tree.ts';
-import { deviceMajor, deviceMinor, makeDevice } from './mode.ts';
+import { deviceMajor, deviceMinor, makeDevice } from '../filesystems/mode.ts';
 
 const info = (mountable: string, more: Partial<MountInfo> = {}): MountInfo => ({
   mountable,

@@ -1,7 +1,7 @@
 import type { Extent } from '../block/device.ts';
 import type { DirEntry, FileSystem, Stat, StatFs, Xattr } from '../filesystems/filesystem.ts';
 import { DentryCache, Node, nodeOf, pathOf, type Mount } from './dentry.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../filesystems/mode.ts';
 import { MountpointDirectories } from './mountpoints.ts';
 import { atNode, checkLength, checkName, checkPath, fail, PATH_MAX, withPath } from './path-checks.ts';
 import type { FileRef, FileTree, TreeStat } from './tree.ts';

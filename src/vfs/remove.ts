@@ -1,6 +1,6 @@
 import { GuestfsError } from '../errors/index.ts';
 import type { DirEntry } from '../filesystems/filesystem.ts';
-import { S_IFDIR, S_IFMT } from './mode.ts';
+import { S_IFDIR, S_IFMT } from '../filesystems/mode.ts';
 import { fail } from './path-checks.ts';
 import type { TreeWriter } from './tree-writer.ts';
 import type { FileRef, FileTree } from './tree.ts';

@@ -5,7 +5,7 @@ import { MemoryFileSystem } from '../../test/support/memory-fs.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { copyContent } from './copy-content.ts';
 import { TreeCopier } from './copy.ts';
-import { S_IFDIR, S_IFREG } from './mode.ts';
+import { S_IFDIR, S_IFREG } from '../filesystems/mode.ts';
 import { MountedTree } from './mounted-tree.ts';
 import { removeTree } from './remove.ts';
 import { findOpenTarget, findTarget } from './target.ts';

@@ -1,7 +1,7 @@
 import { eachInTurn, UnsupportedError, type GuestfsError } from '../errors/index.ts';
 import type { FileSystem } from '../filesystems/filesystem.ts';
 import { nodeOf, pathOf, type DentryCache, type Mount, type Node } from './dentry.ts';
-import { S_IFDIR, S_IFMT, S_IFREG } from './mode.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../filesystems/mode.ts';
 import { atNode, checkName, fail } from './path-checks.ts';
 import type {
   AttributeChanges,

@@ -1,6 +1,6 @@
 import { CorruptError, GuestfsError } from '../errors/index.ts';
 import type { DirEntry, FileType } from '../filesystems/filesystem.ts';
-import { fileTypeOf } from './mode.ts';
+import { fileTypeOf } from '../filesystems/mode.ts';
 import { compareBytes } from './order.ts';
 import type { FileRef, FileTree, TreeStat } from './tree.ts';
 

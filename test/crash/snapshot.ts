@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FileSystem } from '../../src/filesystems/filesystem.ts';
-import { fileTypeOf } from '../../src/vfs/mode.ts';
+import { fileTypeOf } from '../../src/filesystems/mode.ts';
 
 /** What is known of one file: enough to tell old from new. */
 export interface FileState {

@@ -1,5 +1,5 @@
 import type { FileSystem } from '../../src/filesystems/filesystem.ts';
-import { fileTypeOf } from '../../src/vfs/mode.ts';
+import { fileTypeOf } from '../../src/filesystems/mode.ts';
 import type { Model, ModelFile } from './model.ts';
 import { modeOf } from './world.ts';
 

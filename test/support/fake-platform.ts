@@ -2,7 +2,7 @@ import type { BlockDevice } from '../../src/block/device.ts';
 import { GuestfsError } from '../../src/errors/index.ts';
 import type { FileSystem } from '../../src/filesystems/filesystem.ts';
 import type { Platform } from '../../src/platform/contract.ts';
-import { makeDevice } from '../../src/vfs/mode.ts';
+import { makeDevice } from '../../src/filesystems/mode.ts';
 import { MountedTree } from '../../src/vfs/mounted-tree.ts';
 
 /**

@@ -2,7 +2,7 @@ import { GuestfsError } from '../../src/errors/index.ts';
 import { encodeText } from '../../src/bytes/text.ts';
 import type { Extent } from '../../src/block/device.ts';
 import type { DirEntry, FileSystem, Stat, StatFs, Xattr } from '../../src/filesystems/filesystem.ts';
-import { fileTypeOf, makeDevice } from '../../src/vfs/mode.ts';
+import { fileTypeOf, makeDevice } from '../../src/filesystems/mode.ts';
 import { MemoryWriter } from './memory-writer.ts';
 
 /** A file of a MemoryFileSystem. */

@@ -1,30 +1,15 @@
 /** Moving a session from the engine to the appliance, and back where that does not come up. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { needsKernel } from '../../daemon/kernel-actions.ts';
 import { GuestfsError, UnsupportedError, type ErrorDetails } from '../../errors/index.ts';
 import type { DriveConfig } from '../../platform/engine/config.ts';
 import { ApplianceBackend } from '../appliance/index.ts';
 import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
+import { TemporaryFolder } from '../io/temporary-folder.ts';
 import type { EngineBackend, EngineState } from '../engine/state.ts';
 import { featureAvailable } from './features.ts';
 import type { AutoParts, MachineBackend } from './index.ts';
 import { restoreState, run } from './restore.ts';
 import { WriteRefusal } from './write-refusal.ts';
-
-const temporaryFolders = new Set<string>();
-let isListening = false;
-
-/** Have a folder removed when the program ends without closing the handle. */
-function removeAtExit(folder: string): void {
-  if (!isListening) {
-    process.once('exit', () => {
-      for (const left of temporaryFolders) rmSync(left, { recursive: true, force: true });
-    });
-  }
-  isListening = true;
-  temporaryFolders.add(folder);
-}
 
 /** What is moved. */
 export interface MoverOptions extends AutoParts {
@@ -45,7 +30,7 @@ export class Mover {
   #killed = false;
   #refusal: WriteRefusal | undefined;
   /** Folder of what was written to read-only drives. */
-  #folder: string | undefined;
+  readonly #folder = new TemporaryFolder();
   /** inspect_os has found something on the engine, and has not run on the machine yet. */
   #inspected = false;
   /** Why the machine did not come up although everything was there for it: it is not tried again. */
@@ -156,7 +141,7 @@ export class Mover {
       // Before the move is done the engine takes over again.
       quit: (outOfMemory) => {
         if (!this.#moved) return;
-        this.#removeFolder();
+        this.#folder.remove();
         this.#events.quit(outOfMemory);
       },
     };
@@ -177,7 +162,7 @@ export class Mover {
         `backend auto: the appliance did not come up (${reason}), and the engine cannot go on: ${(error as Error).message}`,
       );
       await this.#engine.kill();
-      this.#removeFolder();
+      this.#folder.remove();
       this.#events.quit(false);
     }
   }
@@ -202,26 +187,14 @@ export class Mover {
 
   /** What must go with the machine even where the program is killed: one folder can be named, the handle's comes first. */
   #settings<T extends { temporary?: string }>(settings: T): T {
-    return settings.temporary !== undefined || this.#folder === undefined
+    return settings.temporary !== undefined || this.#folder.path === undefined
       ? settings
-      : { ...settings, temporary: this.#folder };
+      : { ...settings, temporary: this.#folder.path };
   }
 
   #makeFolder(): string {
-    if (this.#folder === undefined) {
-      const { machine, tmpdir } = this.#config;
-      const place = machine?.settings.temporary ?? machine?.settings.tmpdir ?? tmpdir ?? '/tmp';
-      this.#folder = mkdtempSync(join(place, 'guestfs-'));
-      removeAtExit(this.#folder);
-    }
-    return this.#folder;
-  }
-
-  #removeFolder(): void {
-    if (this.#folder === undefined) return;
-    rmSync(this.#folder, { recursive: true, force: true });
-    temporaryFolders.delete(this.#folder);
-    this.#folder = undefined;
+    const { machine, tmpdir } = this.#config;
+    return this.#folder.make(machine?.settings.temporary ?? machine?.settings.tmpdir ?? tmpdir ?? '/tmp');
   }
 
   #checkWanted(): void {
@@ -243,7 +216,7 @@ export class Mover {
     try {
       await this.current.close();
     } finally {
-      this.#removeFolder();
+      this.#folder.remove();
     }
   }
 
@@ -253,7 +226,7 @@ export class Mover {
     try {
       await Promise.all([this.#engine.kill(), this.#machine?.kill()]);
     } finally {
-      this.#removeFolder();
+      this.#folder.remove();
     }
   }
 }

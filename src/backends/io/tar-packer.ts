@@ -10,7 +10,7 @@ import {
 import { encodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { BLOCK, fillHeader, NAME_BYTES, type TarHeader } from '../../vfs/tar/header.ts';
-import { deviceMajor, deviceMinor, fileTypeOf } from '../../vfs/mode.ts';
+import { deviceMajor, deviceMinor, fileTypeOf } from '../../filesystems/mode.ts';
 import { hostError } from './host-error.ts';
 import type { ClosableSource } from './source.ts';
 

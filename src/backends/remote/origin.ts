@@ -41,7 +41,8 @@ export async function openOrigin(origin: FileOrigin, warn: (message: string) => 
   }
 }
 
-function bytesOrigin(bytes: Uint8Array): OpenOrigin {
+/** Bytes that are there already. */
+export function bytesOrigin(bytes: Uint8Array): OpenOrigin {
   let given = false;
   return {
     size: bytes.length,

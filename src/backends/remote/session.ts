@@ -13,7 +13,7 @@ import { readResult } from '../../rpc/xdr/results.ts';
 import { XdrWriter } from '../../rpc/xdr/writer.ts';
 import type { BackendCall, BackendEvents } from '../backend.ts';
 import { libraryActions, type DaemonCalls } from './library-actions.ts';
-import { openOrigin } from './origin.ts';
+import { bytesOrigin, openOrigin } from './origin.ts';
 import { MemoryTarget, openTarget } from './target.ts';
 
 /** Actions whose arguments may be larger than a message, and which then go by another way. */
@@ -159,13 +159,7 @@ export class RemoteSession {
         return memory.bytes();
       },
       async send(action, args, bytes) {
-        let given = false;
-        const next = async (): Promise<Uint8Array | undefined> => {
-          if (given) return undefined;
-          given = true;
-          return bytes;
-        };
-        return wire(action, args, { source: { size: bytes.length, next } });
+        return wire(action, args, { source: bytesOrigin(bytes) });
       },
     };
   }

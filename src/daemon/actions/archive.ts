@@ -1,6 +1,6 @@
 import { compressor, type CompressionType } from '../../compression/index.ts';
 import { GuestfsError } from '../../errors/index.ts';
-import { S_IFDIR, S_IFMT } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFMT } from '../../filesystems/mode.ts';
 import { writeCpio } from '../../vfs/cpio/writer.ts';
 import { decompressChunks } from '../../vfs/decompress.ts';
 import { extractTar } from '../../vfs/tar/extract.ts';

@@ -1,5 +1,5 @@
 import type { AttributeChanges, Timestamp } from '../../filesystems/writer.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../filesystems/mode.ts';
 import type { ActionContext } from '../context.ts';
 import { dropPrivileges, invalid, now, writerOf } from '../file-writing.ts';
 import type { DaemonActions } from '../generated/contract.ts';

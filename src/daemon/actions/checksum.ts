@@ -4,7 +4,7 @@ import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import { chunksOf, deviceContent, fileContent, type Content } from '../content.ts';
 import type { ActionContext, ByteSink } from '../context.ts';
 import { BufferedSink } from '../sink.ts';
-import { S_IFDIR, S_IFMT } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 import { walk } from '../../vfs/walk.ts';
 
 const TYPES = ['crc', 'md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
@@ -38,7 +38,7 @@ function checksumsOut(context: ActionContext, csumtype: string, directory: strin
   }
   const sink = new BufferedSink(out);
   for (const { path, ref, stat } of walk(files, start, { stat: true })) {
-    if (stat === undefined || (stat.mode & S_IFMT) !== 0o100000) continue;
+    if (stat === undefined || (stat.mode & S_IFMT) !== S_IFREG) continue;
     context.checkCancelled();
     const content: Content = {
       name: files.pathOf(ref),

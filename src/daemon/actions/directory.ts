@@ -2,7 +2,7 @@ import type { Dirent } from '../../actions/generated/structs.ts';
 import { encodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { DirEntry, FileType } from '../../filesystems/filesystem.ts';
-import { fileTypeOf } from '../../vfs/mode.ts';
+import { fileTypeOf } from '../../filesystems/mode.ts';
 import { glob } from '../../vfs/glob.ts';
 import { sortBytes } from '../../vfs/order.ts';
 import type { FileRef } from '../../vfs/tree.ts';

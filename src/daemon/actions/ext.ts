@@ -3,7 +3,7 @@ import { listSuperBlock } from '../../filesystems/ext4/index.ts';
 import { minimumSizeOf } from '../../filesystems/ext4/resize/index.ts';
 import { ATTRIBUTE_LETTERS } from '../../vfs/attribute-letters.ts';
 import type { FileRef } from '../../vfs/tree.ts';
-import { S_IFDIR, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 import type { ActionContext } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { parseMountable } from '../mountable.ts';

@@ -1,4 +1,4 @@
-import { S_IFDIR, S_IFLNK, S_IFMT } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../filesystems/mode.ts';
 import type { FileRef, TreeStat } from '../../vfs/tree.ts';
 import { walk } from '../../vfs/walk.ts';
 import type { DaemonActions } from '../generated/contract.ts';

@@ -2,7 +2,7 @@ import { decodeText, encodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { initrdEntries } from '../../vfs/cpio/initrd.ts';
 import type { CpioEntry } from '../../vfs/cpio/reader.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 import { BUFFER_CAP, chunksOf, fileContent } from '../content.ts';
 import type { ActionContext } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';

@@ -1,5 +1,5 @@
 import { GuestfsError } from '../../errors/index.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../filesystems/mode.ts';
 import { findTarget, isName, wantExisting, wantNew, type Target } from '../../vfs/target.ts';
 import type { FileRef } from '../../vfs/tree.ts';
 import type { ActionContext } from '../context.ts';

@@ -1,5 +1,14 @@
 import { GuestfsError } from '../../errors/index.ts';
-import { makeDevice, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../vfs/mode.ts';
+import {
+  makeDevice,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '../../filesystems/mode.ts';
 import { removeTree } from '../../vfs/remove.ts';
 import { findTarget, isName, wantExisting, type Target } from '../../vfs/target.ts';
 import type { ActionContext } from '../context.ts';

@@ -1,6 +1,6 @@
 import { decodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
-import { S_IFLNK, S_IFMT } from '../../vfs/mode.ts';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from '../../filesystems/mode.ts';
 import {
   BUFFER_CAP,
   CHUNK_BYTES,
@@ -79,15 +79,15 @@ export const readActions = {
     switch (mode & S_IFMT) {
       case S_IFLNK:
         return 'symbolic link';
-      case 0o040000:
+      case S_IFDIR:
         return 'directory';
-      case 0o020000:
+      case S_IFCHR:
         return 'character device';
-      case 0o060000:
+      case S_IFBLK:
         return 'block device';
-      case 0o010000:
+      case S_IFIFO:
         return 'FIFO';
-      case 0o140000:
+      case S_IFSOCK:
         return 'socket';
       default:
         return describeFile(context, fileContent(context, path));

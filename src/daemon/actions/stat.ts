@@ -1,7 +1,16 @@
 import type { Statns, Statvfs } from '../../actions/generated/structs.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { diskUsage } from '../../vfs/du.ts';
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../vfs/mode.ts';
+import {
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '../../filesystems/mode.ts';
 import type { FileRef, FileTree, TreeStat } from '../../vfs/tree.ts';
 import { allZero, CHUNK_BYTES, deviceContent, fileContent, type Content } from '../content.ts';
 import type { ActionContext } from '../context.ts';

@@ -1,7 +1,7 @@
 import { encodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import { copyBuffer } from '../../vfs/copy-content.ts';
-import { S_IFDIR, S_IFREG } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFREG } from '../../filesystems/mode.ts';
 import { removeTree } from '../../vfs/remove.ts';
 import { findTarget } from '../../vfs/target.ts';
 import { allZero, runsOf } from '../content.ts';

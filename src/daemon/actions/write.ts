@@ -1,6 +1,6 @@
 import { encodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
-import { S_IFMT, S_IFREG } from '../../vfs/mode.ts';
+import { S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 import { findTarget } from '../../vfs/target.ts';
 import type { ActionContext } from '../context.ts';
 import {

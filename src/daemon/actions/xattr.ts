@@ -5,7 +5,7 @@ import { ACL_ACCESS, ACL_DEFAULT, aclText, aclTextOfMode } from '../../vfs/acl.t
 import { parseAcl, setAcl } from '../../vfs/acl-parse.ts';
 import { CAPABILITY, capabilityText } from '../../vfs/capability.ts';
 import { parseCapabilities } from '../../vfs/capability-parse.ts';
-import { S_IFDIR, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 import { compareBytes } from '../../vfs/order.ts';
 import type { FileRef } from '../../vfs/tree.ts';
 import type { ActionContext } from '../context.ts';

@@ -1,5 +1,4 @@
 import { layout, raw, u16, u32, u64, u8, type Field, type ViewOf } from '../../bytes/layout.ts';
-import type { FileType } from '../filesystem.ts';
 
 /**
  * On-disk structures of ext2, ext3 and ext4, with the names of the Linux kernel's "ext4 Data Structures and
@@ -210,30 +209,18 @@ export const INODE_EA_INODE = 0x200000;
 export const INODE_INLINE_DATA = 0x10000000;
 export const INODE_CASEFOLD = 0x40000000;
 
-/** Type bits of `i_mode`. */
-export const S_IFMT = 0xf000;
-export const S_IFIFO = 0x1000;
-export const S_IFCHR = 0x2000;
-export const S_IFDIR = 0x4000;
-export const S_IFBLK = 0x6000;
-export const S_IFREG = 0x8000;
-export const S_IFLNK = 0xa000;
-export const S_IFSOCK = 0xc000;
-
-const FILE_TYPES: Readonly<Record<number, FileType>> = {
-  [S_IFIFO]: 'fifo',
-  [S_IFCHR]: 'chardev',
-  [S_IFDIR]: 'directory',
-  [S_IFBLK]: 'blockdev',
-  [S_IFREG]: 'file',
-  [S_IFLNK]: 'symlink',
-  [S_IFSOCK]: 'socket',
-};
-
-/** Type of a file by its mode. */
-export function fileTypeOf(mode: number): FileType {
-  return FILE_TYPES[mode & S_IFMT] ?? 'unknown';
-}
+// Type bits of `i_mode`.
+export {
+  fileTypeOf,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '../mode.ts';
 
 /** Number of the root directory. */
 export const ROOT_INODE = 2;

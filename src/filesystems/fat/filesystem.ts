@@ -24,11 +24,10 @@ import { fatSeconds } from './times.ts';
 import type { FatVolume, FileFacts } from './volume.ts';
 import { WatchedDevice } from './watched-device.ts';
 import { FatWriter } from './writer/index.ts';
+import { S_IFDIR, S_IFREG } from '../mode.ts';
 
 /** As Linux numbers it; the entry of every other file is farther from the start of the device. */
 const ROOT_INODE = 1;
-const S_IFREG = 0o100000;
-const S_IFDIR = 0o040000;
 /** Linux gives this for vfat: 255 characters of up to 6 bytes. */
 const NAME_MAX = 1530;
 /** Link counts kept. */

@@ -32,11 +32,8 @@ import { Sectors } from './sectors.ts';
 import { signature, systemUseEntries } from './susp.ts';
 import { blockSizeOf, readDescriptors, type Descriptor } from './volume.ts';
 import { ZisofsReader } from './zisofs.ts';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../mode.ts';
 
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
-const S_IFLNK = 0o120000;
 /** What Linux reads discs in, whatever their logical blocks. */
 const PREFERRED_SIZE = 2048;
 const SP = signature('SP');
@@ -45,13 +42,13 @@ const MAX_NODES = 2048;
 const MAX_PLACES = 200_000;
 
 const TYPES: Readonly<Record<number, FileType>> = {
-  0o010000: 'fifo',
-  0o020000: 'chardev',
+  [S_IFIFO]: 'fifo',
+  [S_IFCHR]: 'chardev',
   [S_IFDIR]: 'directory',
-  0o060000: 'blockdev',
+  [S_IFBLK]: 'blockdev',
   [S_IFREG]: 'file',
   [S_IFLNK]: 'symlink',
-  0o140000: 'socket',
+  [S_IFSOCK]: 'socket',
 };
 
 /** Which of the disc's trees is shown, in order of preference. */

@@ -15,11 +15,8 @@ import { rockRidgeAttributes, type RockAttributes, type RockTime } from './rock-
 import type { Sectors } from './sectors.ts';
 import { systemUseEntries, type SystemUseEntry } from './susp.ts';
 import { zisofsFile, type ZisofsFile } from './zisofs.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../mode.ts';
 
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
-const S_IFLNK = 0o120000;
 /** What Linux gives where the disc does not say: all may read and enter. */
 const DEFAULT_PERMISSIONS = 0o555;
 /** Linux reckons inode numbers in units of 32 bytes: no two records begin in the same. */

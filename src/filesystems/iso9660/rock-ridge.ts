@@ -2,6 +2,7 @@ import { concat } from './concat.ts';
 import { recordDate, volumeDate } from './dates.ts';
 import { u32 } from './record.ts';
 import { signature, type SystemUseEntry } from './susp.ts';
+import { S_IFDIR, S_IFMT } from '../mode.ts';
 
 const RE = signature('RE');
 const NM = signature('NM');
@@ -12,9 +13,6 @@ const SL = signature('SL');
 const CL = signature('CL');
 const ZF = signature('ZF');
 const SF = signature('SF');
-
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
 
 const NAME_CONTINUES = 0x01;
 const NAME_CURRENT_OR_PARENT = 0x06;

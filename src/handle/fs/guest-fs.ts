@@ -6,6 +6,7 @@ import { GuestFileHandle } from './file-handle.ts';
 import { bytesOf, encodingOf, modeOf, parseFlags, piecesOf, timeOf, type FileData } from './flags.ts';
 import { named, pathOf, type EncodingOption, type GuestPath } from './paths.ts';
 import { GuestFsReader } from './reader.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../filesystems/mode.ts';
 
 export type { GuestDir, GuestPath, GuestStatFs, ReaddirOptions } from './reader.ts';
 
@@ -162,7 +163,7 @@ export class GuestFs extends GuestFsReader {
         if (force && error instanceof GuestfsError && error.code === 'ENOENT') return;
         throw error;
       }
-      if ((mode & 0o170000) !== 0o040000) await this.guest.rm(at);
+      if ((mode & S_IFMT) !== S_IFDIR) await this.guest.rm(at);
       else if (recursive) await this.guest.rmRf(at);
       else throw isDirectory(at);
     });
@@ -238,7 +239,7 @@ export class GuestFs extends GuestFsReader {
   async lutimes(path: GuestPath, atime: Time, mtime: Time): Promise<void> {
     const at = pathOf(path);
     const { stMode } = await asNode('lutime', at, () => this.guest.lstatns(at));
-    if ((stMode & 0o170000) === 0o120000) throw nodeError('ENOTSUP', 'lutime', at);
+    if ((stMode & S_IFMT) === S_IFLNK) throw nodeError('ENOTSUP', 'lutime', at);
     await this.utimes(at, atime, mtime);
   }
 

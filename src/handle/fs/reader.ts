@@ -16,6 +16,7 @@ import {
 } from './flags.ts';
 import { named, pathOf, type EncodingOption, type GuestPath } from './paths.ts';
 import { direntFormat, GuestBigIntStats, GuestDirent, GuestStats } from './stats.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 
 export type { GuestPath } from './paths.ts';
 
@@ -62,7 +63,7 @@ export class GuestFsReader {
       const { flag } = await asNode('access', at, () => this.guest.statvfs(at));
       if ((flag & ST_RDONLY) !== 0) throw nodeError('EROFS', 'access', at);
     }
-    const runnable = (stat.stMode & 0o111) !== 0 || (stat.stMode & 0o170000) === 0o040000;
+    const runnable = (stat.stMode & 0o111) !== 0 || (stat.stMode & S_IFMT) === S_IFDIR;
     if ((mode & constants.X_OK) !== 0 && !runnable) throw nodeError('EACCES', 'access', at);
   }
 
@@ -158,7 +159,7 @@ export class GuestFsReader {
   async #openForWriting(at: string, how: OpenHow, mode: number): Promise<void> {
     await asNode('open', at, async () => {
       if (how.create && how.exclusive) {
-        await this.guest.mknod(REGULAR | mode, 0, 0, at);
+        await this.guest.mknod(S_IFREG | mode, 0, 0, at);
         return;
       }
       if (how.create && !(await this.guest.exists(at))) {
@@ -167,7 +168,7 @@ export class GuestFsReader {
         return;
       }
       const { stMode } = await this.guest.statns(at);
-      if (how.write && (stMode & FORMAT) === DIRECTORY)
+      if (how.write && (stMode & S_IFMT) === S_IFDIR)
         throw new GuestfsError('EISDIR', `${at}: Is a directory`);
       if (how.truncate) await this.guest.truncate(at);
       else if (how.write && ((await this.guest.statvfs(at)).flag & ST_RDONLY) !== 0) {
@@ -205,7 +206,7 @@ export class GuestFsReader {
         const relative = below === '' ? name : `${below}/${name}`;
         const shown = named(withFileTypes ? name : relative, options);
         found.push(withFileTypes ? new GuestDirent(shown, directory, format) : shown);
-        if (recursive && format === DIRECTORY) waiting.push(relative);
+        if (recursive && format === S_IFDIR) waiting.push(relative);
       }
     }
     return found as string[];
@@ -221,7 +222,7 @@ export class GuestFsReader {
       if (format === 0) {
         const at = posix.join(directory, name);
         const stat = await asNode('lstat', at, () => this.guest.lstatns(at));
-        format = stat.stMode & 0o170000;
+        format = stat.stMode & S_IFMT;
       }
       listed.push({ name, format });
     }
@@ -232,7 +233,7 @@ export class GuestFsReader {
   async opendir(path: GuestPath, options: { recursive?: boolean } = {}): Promise<GuestDir> {
     const at = pathOf(path);
     const stat = await asNode('opendir', at, () => this.guest.statns(at));
-    if ((stat.stMode & 0o170000) !== DIRECTORY) throw nodeError('ENOTDIR', 'opendir', at);
+    if ((stat.stMode & S_IFMT) !== S_IFDIR) throw nodeError('ENOTDIR', 'opendir', at);
     let left: GuestDirent[] | undefined;
     const read = async (): Promise<GuestDirent | null> => {
       left ??= await this.readdir(at, { withFileTypes: true, recursive: options.recursive ?? false });
@@ -253,8 +254,5 @@ export class GuestFsReader {
 }
 
 /** st_mode: the bits of the type, and two types. */
-const FORMAT = 0o170000;
-const DIRECTORY = 0o040000;
-const REGULAR = 0o100000;
 /** statvfs(3): the filesystem is mounted read-only. */
 const ST_RDONLY = 1;

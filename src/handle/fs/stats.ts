@@ -1,20 +1,29 @@
 import type { Statns } from '../../actions/generated/structs.ts';
+import {
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '../../filesystems/mode.ts';
 
-const TYPE = { mask: 0o170000, file: 0o100000, directory: 0o040000, symlink: 0o120000 } as const;
-const SPECIAL = { blockdev: 0o060000, chardev: 0o020000, fifo: 0o010000, socket: 0o140000 } as const;
+const SPECIAL = { blockdev: S_IFBLK, chardev: S_IFCHR, fifo: S_IFIFO, socket: S_IFSOCK } as const;
 
 /** What the questions of fs.Stats and fs.Dirent are answered from. */
 abstract class Typed {
   protected abstract format(): number;
 
   isFile(): boolean {
-    return this.format() === TYPE.file;
+    return this.format() === S_IFREG;
   }
   isDirectory(): boolean {
-    return this.format() === TYPE.directory;
+    return this.format() === S_IFDIR;
   }
   isSymbolicLink(): boolean {
-    return this.format() === TYPE.symlink;
+    return this.format() === S_IFLNK;
   }
   isBlockDevice(): boolean {
     return this.format() === SPECIAL.blockdev;
@@ -66,7 +75,7 @@ export class GuestStats extends Typed {
   }
 
   protected override format(): number {
-    return this.mode & TYPE.mask;
+    return this.mode & S_IFMT;
   }
   get atime(): Date {
     return new Date(Math.round(this.atimeMs));
@@ -121,7 +130,7 @@ export class GuestBigIntStats extends Typed {
   }
 
   protected override format(): number {
-    return Number(this.mode) & TYPE.mask;
+    return Number(this.mode) & S_IFMT;
   }
   get atimeMs(): bigint {
     return this.atimeNs / 1_000_000n;
@@ -151,9 +160,9 @@ export class GuestBigIntStats extends Typed {
 
 /** Types as struct dirent has them, in st_mode's form. */
 const DIRENT_TYPES: Readonly<Record<string, number>> = {
-  r: TYPE.file,
-  d: TYPE.directory,
-  l: TYPE.symlink,
+  r: S_IFREG,
+  d: S_IFDIR,
+  l: S_IFLNK,
   b: SPECIAL.blockdev,
   c: SPECIAL.chardev,
   f: SPECIAL.fifo,

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { eachInTurn, GuestfsError } from '../../errors/index.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 import { checkName, fail } from '../../vfs/path-checks.ts';
 import type { AttributeChanges, NewFile, Replacement, TreeWriter, XattrMode } from '../../vfs/tree-writer.ts';
 import type { FileRef } from '../../vfs/tree.ts';

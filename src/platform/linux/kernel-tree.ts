@@ -13,7 +13,7 @@ import type { Extent } from '../../block/device.ts';
 import { fileExtents } from '../../block/file-extents.ts';
 import { decodeText } from '../../bytes/text.ts';
 import type { DirEntry, FileType, StatFs, Xattr } from '../../filesystems/filesystem.ts';
-import { fileTypeOf, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
+import { fileTypeOf, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 import { checkLength, checkName, checkPath, fail, PATH_MAX } from '../../vfs/path-checks.ts';
 import type { FileRef, FileTree, TreeStat } from '../../vfs/tree.ts';
 import { fsPath } from './host-bytes.ts';

@@ -9,6 +9,7 @@ import { join, type KernelTree } from './kernel-tree.ts';
 import type { WritableMounts } from './kernel-tree-writer.ts';
 import { kernelMounts, type KernelMount } from './mount-table.ts';
 import { findProgram, runTool, type RunOptions } from './run-tool.ts';
+import { S_IFDIR, S_IFMT } from '../../filesystems/mode.ts';
 
 /** What the mounts need of the platform. */
 export interface MountOptions {
@@ -220,7 +221,7 @@ export class LinuxMounts implements MountControl, WritableMounts {
   #attach(args: readonly string[], mountpoint: string, mountable: string, plain: boolean): void {
     const directory = this.#tree.resolve(mountpoint);
     const path = this.#tree.pathOf(directory);
-    if ((this.#tree.stat(directory).mode & 0o170000) !== 0o040000) {
+    if ((this.#tree.stat(directory).mode & S_IFMT) !== S_IFDIR) {
       throw fail('ENOTDIR', mountpoint, 'cannot mount there, it is not a directory');
     }
     this.#run('mount', [...(plain ? args.slice(2) : args), this.#tree.host(path)], {

@@ -2,7 +2,7 @@ import { ATTRIBUTE_LETTERS } from '../../vfs/attribute-letters.ts';
 import { decodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { StatFs, Xattr } from '../../filesystems/filesystem.ts';
-import { deviceMajor, deviceMinor, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from '../../vfs/mode.ts';
+import { deviceMajor, deviceMinor, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from '../../filesystems/mode.ts';
 import { CallError, type FileTimes, type KernelCalls } from './kernel-calls.ts';
 import { runTool } from './run-tool.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '../../../test/support/tools.ts';
 import { GuestfsError, type ErrorCode } from '../../errors/index.ts';
-import { S_IFDIR, S_IFREG } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFREG } from '../../filesystems/mode.ts';
 import { nativeKernelCalls, type KernelCalls } from './kernel-calls.ts';
 import { KernelTree } from './kernel-tree.ts';
 import { KernelTreeWriter } from './kernel-tree-writer.ts';

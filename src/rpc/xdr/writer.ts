@@ -27,11 +27,6 @@ export class XdrWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Forget what was written from an earlier length on. */
-  truncate(length: number): void {
-    this.#length = Math.min(length, this.#length);
-  }
-
   uint32(value: number): void {
     this.#check(value, 0, 0xffffffff);
     const at = this.#add(4);

@@ -2,10 +2,7 @@ import type { Statns } from '../../actions/generated/structs.ts';
 import { sortBytes } from '../../vfs/order.ts';
 import type { Handle } from './handle.ts';
 import type { WalkedFile } from './walk.ts';
-
-const MASK = 0o170000;
-const DIRECTORY = 0o040000;
-const SYMLINK = 0o120000;
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../filesystems/mode.ts';
 
 /** How many names one call asks for. */
 const BATCH = 1000;
@@ -16,9 +13,9 @@ const BATCH = 1000;
  */
 export async function* walkByDirectory(handle: Handle, top: string): AsyncGenerator<WalkedFile> {
   const stat = await handle.lstatns(top);
-  const link = (stat.stMode & MASK) === SYMLINK ? await handle.readlink(top) : undefined;
+  const link = (stat.stMode & S_IFMT) === S_IFLNK ? await handle.readlink(top) : undefined;
   yield { path: top, stat, link };
-  if ((stat.stMode & MASK) === DIRECTORY) yield* below(handle, top);
+  if ((stat.stMode & S_IFMT) === S_IFDIR) yield* below(handle, top);
 }
 
 async function* below(handle: Handle, directory: string): AsyncGenerator<WalkedFile> {
@@ -27,14 +24,14 @@ async function* below(handle: Handle, directory: string): AsyncGenerator<WalkedF
   for (let from = 0; from < names.length; from += BATCH) {
     const batch = names.slice(from, from + BATCH);
     const stats = await handle.lstatnslist(directory, batch);
-    const linkNames = batch.filter((_name, at) => ((stats[at] as Statns).stMode & MASK) === SYMLINK);
+    const linkNames = batch.filter((_name, at) => ((stats[at] as Statns).stMode & S_IFMT) === S_IFLNK);
     const targets = linkNames.length === 0 ? [] : await handle.readlinklist(directory, linkNames);
     let nextLink = 0;
     for (const [at, name] of batch.entries()) {
       const stat = stats[at] as Statns;
-      const kind = stat.stMode & MASK;
-      yield { path: prefix + name, stat, link: kind === SYMLINK ? targets[nextLink++] : undefined };
-      if (kind === DIRECTORY) yield* below(handle, prefix + name);
+      const kind = stat.stMode & S_IFMT;
+      yield { path: prefix + name, stat, link: kind === S_IFLNK ? targets[nextLink++] : undefined };
+      if (kind === S_IFDIR) yield* below(handle, prefix + name);
     }
   }
 }

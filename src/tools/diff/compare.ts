@@ -2,6 +2,7 @@ import { compareBytes } from '../../vfs/order.ts';
 import type { Handle } from '../common/handle.ts';
 import type { WalkedFile } from '../common/walk.ts';
 import { walkByDirectory } from '../common/walk-by-directory.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 
 /** Which differences count. */
 export interface CompareOptions {
@@ -27,10 +28,6 @@ export type Difference =
   | { kind: 'content'; old: Side; now: Side }
   /** Names of the fields that changed, as stat(2) has them. */
   | { kind: 'attributes'; old: Side; now: Side; changed: readonly string[] };
-
-const MASK = 0o170000;
-const DIRECTORY = 0o040000;
-const REGULAR = 0o100000;
 
 /** Order of paths in which both walks come: names by their bytes, a directory before what is in it. */
 function comparePaths(a: string, b: string): number {
@@ -78,7 +75,7 @@ export async function* compareGuests(
 
 async function sideOf(handle: Handle, file: WalkedFile, { checksum }: CompareOptions): Promise<Side> {
   const attributes = await handle.lgetxattrs(file.path).catch(() => []);
-  const isFile = (file.stat.stMode & MASK) === REGULAR;
+  const isFile = (file.stat.stMode & S_IFMT) === S_IFREG;
   return {
     file,
     checksum: isFile && checksum !== undefined ? await handle.checksum(checksum, file.path) : undefined,
@@ -105,7 +102,7 @@ async function compareFiles(
 }
 
 function isRegular({ stat }: WalkedFile): boolean {
-  return (stat.stMode & MASK) === REGULAR;
+  return (stat.stMode & S_IFMT) === S_IFREG;
 }
 
 async function contentDiffers(first: Handle, second: Handle, old: Side, now: Side): Promise<boolean> {
@@ -121,7 +118,7 @@ async function contentDiffers(first: Handle, second: Handle, old: Side, now: Sid
 function changedFields(old: Side, now: Side, options: CompareOptions): string[] {
   const a = old.file.stat;
   const b = now.file.stat;
-  const bothDirectories = (a.stMode & MASK) === DIRECTORY && (b.stMode & MASK) === DIRECTORY;
+  const bothDirectories = (a.stMode & S_IFMT) === S_IFDIR && (b.stMode & S_IFMT) === S_IFDIR;
   const changed: string[] = [];
   const compare = (name: string, differs: boolean): void => {
     if (differs) changed.push(name);

@@ -3,13 +3,12 @@ import { jsonLine } from '../common/json.ts';
 import type { Output } from '../common/output.ts';
 import { walk, type WalkedFile } from '../common/walk.ts';
 import { RowFormat, type RowOptions } from './row-format.ts';
+import { S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 
 /** What the recursive long listing shows, and how. */
 export interface LongOptions extends RowOptions {
   form: 'text' | 'csv' | 'json';
 }
-
-const REGULAR = 0o100000;
 
 /** virt-ls -lR. */
 export class LongListing {
@@ -36,7 +35,7 @@ export class LongListing {
     }
     const { walkByDirectory } = await import('../common/walk-by-directory.ts');
     for await (const file of walkByDirectory(this.#handle, directory)) {
-      const regular = (file.stat.stMode & 0o170000) === REGULAR;
+      const regular = (file.stat.stMode & S_IFMT) === S_IFREG;
       this.#show(file, regular ? await this.#handle.checksum(checksum, file.path) : undefined);
     }
   }

@@ -1,6 +1,16 @@
 import { csvField } from '../common/csv.ts';
 import { humanSize } from '../common/human.ts';
 import type { WalkedFile } from '../common/walk.ts';
+import {
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '../../filesystems/mode.ts';
 
 /** What a long listing shows of each file, and how. */
 export interface RowOptions {
@@ -13,19 +23,19 @@ export interface RowOptions {
 }
 
 const TYPE_LETTERS: Readonly<Record<number, string>> = {
-  0o140000: 's',
-  0o120000: 'l',
-  0o100000: '-',
-  0o060000: 'b',
-  0o040000: 'd',
-  0o020000: 'c',
-  0o010000: 'p',
+  [S_IFSOCK]: 's',
+  [S_IFLNK]: 'l',
+  [S_IFREG]: '-',
+  [S_IFBLK]: 'b',
+  [S_IFDIR]: 'd',
+  [S_IFCHR]: 'c',
+  [S_IFIFO]: 'p',
 };
 const DAY = 86400;
 
 /** Letter of a mode's file type, as `ls -l` has it; `u` for none that is known. */
 export function typeLetter(mode: number): string {
-  return TYPE_LETTERS[mode & 0o170000] ?? 'u';
+  return TYPE_LETTERS[mode & S_IFMT] ?? 'u';
 }
 
 /** `8:3` of a Linux device number (glibc's gnu_dev_major and gnu_dev_minor). */

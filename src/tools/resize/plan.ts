@@ -1,3 +1,4 @@
+import { roundUp } from '../../bytes/round.ts';
 import { humanSize } from '../common/human.ts';
 import { parseSize } from '../common/size.ts';
 import { ToolError, UsageError } from '../common/usage-error.ts';
@@ -73,10 +74,6 @@ export function newSize(text: string, old: number, what: string): number {
   if (!Number.isFinite(size) || size <= 0)
     throw new UsageError(`${what}: ${text} of ${humanSize(old)} leaves nothing`);
   return Math.round(size);
-}
-
-function roundUp(value: number, unit: number): number {
-  return Math.ceil(value / unit) * unit;
 }
 
 /**

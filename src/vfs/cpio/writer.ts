@@ -1,6 +1,6 @@
 import { encodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
-import { deviceMajor, deviceMinor, fileTypeOf, S_IFMT, S_IFREG } from '../mode.ts';
+import { deviceMajor, deviceMinor, fileTypeOf, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 import { ArchiveOutput, type Sink } from '../sink.ts';
 import type { FileRef, FileTree, TreeStat } from '../tree.ts';
 import { walk } from '../walk.ts';

@@ -1,4 +1,4 @@
-import { S_IFDIR, S_IFLNK, S_IFMT } from '../mode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../filesystems/mode.ts';
 import { fail } from '../path-checks.ts';
 import type { TreeWriter } from '../tree-writer.ts';
 import type { FileRef, FileTree } from '../tree.ts';

@@ -3,7 +3,16 @@ import type { AttributeChanges, Timestamp } from '../../filesystems/writer.ts';
 import { ACL_ACCESS, ACL_DEFAULT } from '../acl.ts';
 import { parseAcl, setAcl, type AclNames } from '../acl-parse.ts';
 import { copyContent, replacing } from '../copy-content.ts';
-import { makeDevice, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../mode.ts';
+import {
+  makeDevice,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../../filesystems/mode.ts';
 import { fail } from '../path-checks.ts';
 import type { TreeWriter } from '../tree-writer.ts';
 import type { FileRef, FileTree } from '../tree.ts';

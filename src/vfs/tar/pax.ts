@@ -1,7 +1,7 @@
 import { encodeText } from '../../bytes/text.ts';
 import type { Xattr } from '../../filesystems/filesystem.ts';
 import { ACL_ACCESS, ACL_DEFAULT, aclText, aclTextOfMode, hasExtendedAcl } from '../acl.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT } from '../mode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../filesystems/mode.ts';
 
 /** Records of a pax extended header (POSIX.1-2017, pax(1)): keywords and values. */
 export class PaxRecords {

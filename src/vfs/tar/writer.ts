@@ -1,6 +1,6 @@
 import { encodeText } from '../../bytes/text.ts';
 import { ArchiveOutput, type Sink } from '../sink.ts';
-import { deviceMajor, deviceMinor, fileTypeOf } from '../mode.ts';
+import { deviceMajor, deviceMinor, fileTypeOf } from '../../filesystems/mode.ts';
 import type { FileRef, FileTree, TreeStat } from '../tree.ts';
 import { walk } from '../walk.ts';
 import { excluder } from './excludes.ts';

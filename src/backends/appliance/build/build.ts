@@ -1,6 +1,7 @@
 /** Builds an appliance: a folder with kernel, initrd, root and README.fixed, which stock libguestfs boots as well. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { uuidText } from '../../../bytes/guid.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { hostError } from '../../io/host-error.ts';
 import { cpioOf } from './cpio.ts';
@@ -33,11 +34,6 @@ function uuidOf(key: string): Uint8Array {
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   return bytes;
-}
-
-function uuidText(uuid: Uint8Array): string {
-  const hex = Buffer.from(uuid).toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
 /** Fill an empty folder with an appliance. README.fixed comes last. Throws what reading and writing throw. */

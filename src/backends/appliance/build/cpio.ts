@@ -4,9 +4,10 @@
  */
 import { encodeText } from '../../../bytes/text.ts';
 import { contentOf, type FileSet, type FileSetEntry } from './file-set.ts';
+import { S_IFDIR, S_IFLNK, S_IFREG } from '../../../filesystems/mode.ts';
 
 const ALIGNMENT = 4;
-const TYPES = { directory: 0o040000, link: 0o120000, file: 0o100000, content: 0o100000 } as const;
+const TYPES = { directory: S_IFDIR, link: S_IFLNK, file: S_IFREG, content: S_IFREG } as const;
 
 /** The archive of a set of files; all times are 0, so that the same files make the same archive. */
 export function cpioOf(files: FileSet): Uint8Array {

@@ -6,6 +6,7 @@ import { openExt4 } from '../../../filesystems/ext4/index.ts';
 import { makeExt } from '../../../filesystems/ext4/mkfs/index.ts';
 import type { FileSystemWriter } from '../../../filesystems/writer.ts';
 import type { FileSet, FileSetEntry } from './file-set.ts';
+import { S_IFDIR, S_IFLNK, S_IFREG } from '../../../filesystems/mode.ts';
 
 const BLOCK = 4096;
 const SECTOR = 512;
@@ -16,10 +17,6 @@ const PIECE = 4 * 1024 * 1024;
 const SPARE_INODES = 256;
 const INODE = 256;
 const SPARE = 16 * UNIT;
-
-const S_IFDIR = 0o040000;
-const S_IFLNK = 0o120000;
-const S_IFREG = 0o100000;
 
 /** Bytes that the image of a set of files will have. */
 export function rootImageSize(files: FileSet): number {

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { stripVTControlCharacters } from 'node:util';
 import { GuestfsError } from '../../../errors/index.ts';
+import { WORD, wordBytes } from '../../../rpc/messages.ts';
 import { type MachinePlan, qemuArguments } from './arguments.ts';
 import { Listener } from './listener.ts';
 import type { PrivateFolder } from './private-folder.ts';
@@ -27,10 +28,8 @@ const KEPT_OUTPUT = 4096;
 const QUOTED_LINES = 6;
 /** Milliseconds between the end of a line and the end of the process behind it. */
 const GRACE = 1000;
-/** What a daemon says first. Source: libguestfs's protocol. */
-const LAUNCH_WORD = 0xf5f55ff5;
-/** The same as it is on the wire. */
-export const LAUNCH_WORD_BYTES = Uint8Array.of(0xf5, 0xf5, 0x5f, 0xf5);
+/** What a daemon says first, as it is on the wire. */
+export const LAUNCH_WORD_BYTES = wordBytes(WORD.LAUNCH);
 
 /** A machine that was started. */
 export class Machine {
@@ -102,10 +101,10 @@ export class Machine {
   async launchWord(channel: Socket): Promise<void> {
     const word = await this.orEnd(readExactly(channel, 4));
     const found = word.readUInt32BE(0);
-    if (found === LAUNCH_WORD) return;
+    if (found === WORD.LAUNCH) return;
     throw new GuestfsError(
       'EPROTO',
-      `the machine's daemon began with 0x${found.toString(16)}, expected the launch word 0x${LAUNCH_WORD.toString(16)}`,
+      `the machine's daemon began with 0x${found.toString(16)}, expected the launch word 0x${WORD.LAUNCH.toString(16)}`,
     );
   }
 

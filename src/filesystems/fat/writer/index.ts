@@ -9,10 +9,7 @@ import { changeLabel, writeBootLabel } from './label.ts';
 import { trimFree, zeroFree } from './free-space.ts';
 import { FatReplacement } from './replacement.ts';
 import { Transaction } from './transaction.ts';
-
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-const S_IFDIR = 0o040000;
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../mode.ts';
 
 /** Errors that an operation may meet anywhere, not only where it checks what it was given. */
 const BREAKING: ReadonlySet<string> = new Set(['EIO', 'EUCLEAN', 'ENXIO', 'EBADF']);

@@ -1,4 +1,4 @@
-import type { FileType } from '../filesystems/filesystem.ts';
+import type { FileType } from './filesystem.ts';
 
 /** Mask and values of the type bits of st_mode (stat(2), inode(7)). */
 export const S_IFMT = 0o170000;
