@@ -1,5 +1,5 @@
 import { encodeText } from '../bytes/text.ts';
-import type { ByteSink } from './context.ts';
+import type { ActionContext, ByteSink } from './context.ts';
 
 const SIZE = 64 * 1024;
 
@@ -32,4 +32,14 @@ export class BufferedSink implements ByteSink {
     if (this.#used > 0) this.#sink.write(this.#buffer.subarray(0, this.#used));
     this.#used = 0;
   }
+}
+
+/** A sink that takes nothing more once the user has cancelled. */
+export function cancellable(context: ActionContext, sink: ByteSink): ByteSink {
+  return {
+    write(chunk) {
+      context.checkCancelled();
+      sink.write(chunk);
+    },
+  };
 }

@@ -46,6 +46,11 @@ export function deviceMinor(rdev: number): number {
   return (low & 0xff) + ((low >>> 20) << 8) + (high & 0xfff) * 0x100000;
 }
 
+/** `8:3` of a device number in Linux's userspace encoding, as the kernel writes it. */
+export function deviceNumbers(rdev: number): string {
+  return `${deviceMajor(rdev)}:${deviceMinor(rdev)}`;
+}
+
 /** A device number in Linux's userspace encoding (makedev(3)). */
 export function makeDevice(major: number, minor: number): number {
   const low = ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12)) >>> 0;

@@ -35,10 +35,3 @@ export function parseGuestDisk(name: string): GuestDiskName | undefined {
   const identity = BY_IDENTITY.exec(name);
   return identity ? { disk: undefined, partition: Number(identity[1] ?? 0) } : undefined;
 }
-
-/** udev writes what may not stand in a file name as `\x20`. */
-export function resolveHex(text: string): string {
-  return text.replace(/\\x([0-9a-f]{2})/gi, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 16)),
-  );
-}

@@ -1,5 +1,6 @@
 import { type FstabEntry, parseCrypttab, parseFstab } from '../formats/fstab.ts';
-import { parseGuestDisk, resolveHex } from './device-names.ts';
+import { unescapeHex } from '../bytes/escapes.ts';
+import { parseGuestDisk } from './device-names.ts';
 import type { GuestDevices } from './devices.ts';
 import type { GuestFiles } from './guest-files.ts';
 
@@ -109,7 +110,7 @@ class Resolver {
     const tagged = TAGGED.exec(spec);
     if (tagged) return this.#devices.byTag(tagged[1] as string, tagged[2] as string);
     const byTag = BY_TAG.exec(spec);
-    if (byTag) return this.#devices.byTag(byTag[1] as string, resolveHex(byTag[2] as string));
+    if (byTag) return this.#devices.byTag(byTag[1] as string, unescapeHex(byTag[2] as string));
     for (const [pattern, tag] of FREEBSD_LABELS) {
       const label = pattern.exec(spec)?.[1];
       if (label !== undefined) return this.#devices.byTag(tag, label);

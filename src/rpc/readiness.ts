@@ -1,4 +1,4 @@
-import { cLibrary } from '../native/library.ts';
+import { nativePoll, POLLHUP, POLLIN, POLLOUT } from '../native/poll.ts';
 
 /** Waits for a descriptor, and tells whether it is ready. */
 export interface Readiness {
@@ -10,38 +10,9 @@ export interface Readiness {
   progressed(): void;
 }
 
-const POLLIN = 1;
-const POLLOUT = 4;
-const POLLHUP = 0x10;
 /** Longest pause between two tries where poll(2) cannot be called, in milliseconds. */
 const LONGEST_PAUSE = 4;
 const FIRST_PAUSE = 0.1;
-
-/** poll(2) of one descriptor with a time limit in milliseconds, -1 for none; returns the events that came. */
-type Poll = (fd: number, events: number, milliseconds: number) => number;
-
-let poll: Poll | undefined;
-let looked = false;
-
-/** poll(2) by the optional package koffi, or undefined where that is missing. */
-function nativePoll(): Poll | undefined {
-  if (looked) return poll;
-  looked = true;
-  if (process.platform === 'win32') return undefined;
-  const count = process.platform === 'darwin' ? 'unsigned int' : 'unsigned long';
-  const call = cLibrary()?.numeric(`int poll(void *fds, ${count} count, int timeout)`);
-  if (call === undefined) return undefined;
-  // struct pollfd { int fd; short events; short revents; } in the machine's byte order, which Node has little-endian.
-  const pollfd = new Uint8Array(8);
-  const view = new DataView(pollfd.buffer);
-  poll = (fd, events, milliseconds) => {
-    view.setInt32(0, fd, true);
-    view.setInt16(4, events, true);
-    view.setInt16(6, 0, true);
-    return call(pollfd, 1, milliseconds) > 0 ? view.getInt16(6, true) : 0;
-  };
-  return poll;
-}
 
 const never = new Int32Array(new SharedArrayBuffer(4));
 

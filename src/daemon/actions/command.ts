@@ -4,6 +4,7 @@ import type { ActionContext, ByteSink } from '../context.ts';
 import { umaskOf } from '../file-writing.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { outputLines, toolsOf, wantMounted } from '../tools.ts';
+import { cancellable } from '../sink.ts';
 
 /** Bytes of output that one result holds; more goes through command_out and sh_out. */
 const LIMIT = 64 * 1024 * 1024;
@@ -28,17 +29,10 @@ function command(context: ActionContext, words: readonly string[]): string {
 function commandOut(context: ActionContext, words: readonly string[], output: ByteSink): void {
   const [program, args] = split(words);
   wantMounted(context);
-  toolsOf(context).stream(
-    program,
-    args,
-    {
-      write(chunk) {
-        context.checkCancelled();
-        output.write(chunk);
-      },
-    },
-    { inGuest: true, umask: umaskOf(context).value },
-  );
+  toolsOf(context).stream(program, args, cancellable(context, output), {
+    inGuest: true,
+    umask: umaskOf(context).value,
+  });
 }
 
 /** Programs of the guest, run in its root. */

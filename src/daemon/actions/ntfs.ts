@@ -3,6 +3,7 @@ import type { ActionContext } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { parseMountable } from '../mountable.ts';
 import { optional, runOnDevice, toolsOf, when } from '../tools.ts';
+import { cancellable } from '../sink.ts';
 
 /** Statuses with which ntfs-3g.probe(8) says whether and why a volume cannot be mounted. */
 const PROBE_STATUSES = Array.from({ length: 24 }, (_, status) => status);
@@ -61,12 +62,7 @@ export const ntfsActions = {
         ...when(options.force, '--force'),
         tools.deviceNode(device),
       ],
-      {
-        write(chunk) {
-          context.checkCancelled();
-          backupfile.write(chunk);
-        },
-      },
+      cancellable(context, backupfile),
       { about: { device } },
     );
   },
@@ -103,12 +99,7 @@ export const ntfsActions = {
     tools.stream(
       'ntfscat',
       ['--inode', String(inode), tools.deviceNode(device)],
-      {
-        write(chunk) {
-          context.checkCancelled();
-          filename.write(chunk);
-        },
-      },
+      cancellable(context, filename),
       { about: { device } },
     );
   },

@@ -13,6 +13,7 @@ import {
   S_IFREG,
 } from './layout.ts';
 import type { Geometry } from './superblock.ts';
+import { makeDevice } from '../mode.ts';
 
 /** Size of an inode's content in bytes; only regular files (and directories with large_dir) use the high half. */
 export function inodeSize(inode: InodeView, geometry: Geometry): number {
@@ -112,5 +113,5 @@ function deviceNumber(view: DataView, at: number): number {
   const word = old !== 0 ? old & 0xffff : view.getUint32(at + 4, true);
   const major = (word >>> 8) & 0xfff;
   const minor = (word & 0xff) | (old !== 0 ? 0 : (word >>> 12) & 0xfff00);
-  return ((minor & 0xff) | (major << 8)) + (minor >>> 8) * 0x100000;
+  return makeDevice(major, minor);
 }

@@ -2,7 +2,7 @@ import { concat } from './concat.ts';
 import { recordDate, volumeDate } from './dates.ts';
 import { u32 } from './record.ts';
 import { signature, type SystemUseEntry } from './susp.ts';
-import { S_IFDIR, S_IFMT } from '../mode.ts';
+import { makeDevice, S_IFDIR, S_IFMT } from '../mode.ts';
 
 const RE = signature('RE');
 const NM = signature('NM');
@@ -138,9 +138,7 @@ export function rockRidgeAttributes(entries: Iterable<SystemUseEntry>): RockAttr
 function deviceNumber(high: number, low: number): number {
   const [major, minor] = (low & ~0xff) !== 0 && high === 0 ? [low >>> 8, low & 0xff] : [high, low];
   // Linux has 12 bits of major and 20 of minor.
-  const m = major & 0xfff;
-  const n = minor & 0xfffff;
-  return (n & 0xff) + m * 0x100 + (n >>> 8) * 0x100000;
+  return makeDevice(major & 0xfff, minor & 0xfffff);
 }
 
 function timestamps(bytes: Uint8Array, result: RockAttributes): void {

@@ -1,3 +1,4 @@
+import { unescapeHex } from '../../bytes/escapes.ts';
 import type { BlockDevice } from '../../block/device.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { Partition } from '../../partitions/index.ts';
@@ -99,7 +100,7 @@ export class EngineDeviceTable implements DeviceTable {
     if (parsed !== null) return this.#driveDevice(parsed.index, parsed.partition);
     const tag = BY_TAG.exec(name);
     if (tag !== null) {
-      const found = this.#findTag((tag[1] ?? '').toUpperCase(), unescapeUdev(tag[2] ?? ''));
+      const found = this.#findTag((tag[1] ?? '').toUpperCase(), unescapeHex(tag[2] ?? ''));
       return found === undefined ? undefined : this.#find(found);
     }
     return this.#labelled(name) ?? this.#logicalVolume(name);
@@ -138,11 +139,4 @@ function partitionEntry(disk: Disk, { number, kind }: Partition): GuestDevice {
     partitionNumber: number,
     ...(kind === 'extended' ? { extended: true } : {}),
   };
-}
-
-/** udev(7) writes characters it does not allow in links as `\xNN`. */
-function unescapeUdev(text: string): string {
-  return text.replace(/\\x([0-9a-fA-F]{2})/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
 }

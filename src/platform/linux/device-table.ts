@@ -1,15 +1,17 @@
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { unescapeHex } from '../../bytes/escapes.ts';
 import type { BlockDevice } from '../../block/device.ts';
 import { hostError } from '../../block/file-error.ts';
 import { openFile } from '../../block/file.ts';
 import { eachInTurn, GuestfsError } from '../../errors/index.ts';
+import { deviceNumbers } from '../../filesystems/mode.ts';
 import { readPartitionTable, type Partition, type PartitionTable } from '../../partitions/index.ts';
 import type { DeviceKind, DeviceTable, GuestDevice } from '../contract.ts';
 import { driveDeviceName, parseDriveName, partitionDeviceName } from '../engine/device-names.ts';
 import type { TagLookup } from '../engine/device-table.ts';
 import { runTool } from './run-tool.ts';
-import { deviceNumber, kernelPartitions, mapperDevices, mdArrays, nameOfNumber, sysText } from './sysfs.ts';
+import { kernelPartitions, mapperDevices, mdArrays, nameOfNumber, sysText } from './sysfs.ts';
 
 /** A device with its name in the kernel. */
 interface KernelDevice extends GuestDevice {
@@ -36,6 +38,8 @@ const VPD_HEADER = 4;
 export class LinuxDeviceTable implements DeviceTable {
   readonly #options: DeviceTableOptions;
   readonly #open = new Map<string, BlockDevice>();
+  /** Partition tables that were read, by the names of disks; as long as the disks are open. */
+  readonly #tables = new Map<string, PartitionTable | null>();
   #assembled = false;
   #kernelDisks: readonly string[] | undefined;
 
@@ -96,7 +100,7 @@ export class LinuxDeviceTable implements DeviceTable {
     try {
       const stat = statSync(node);
       kernel =
-        (stat.isBlockDevice() ? nameOfNumber(deviceNumber(stat.rdev)) : undefined) ??
+        (stat.isBlockDevice() ? nameOfNumber(deviceNumbers(stat.rdev)) : undefined) ??
         basename(realpathSync(node));
     } catch {
       kernel = basename(node);
@@ -107,6 +111,11 @@ export class LinuxDeviceTable implements DeviceTable {
   /** The name in the guest of a kernel's name. */
   nameOfKernel(kernel: string): string | undefined {
     return this.#all().find((device) => device.kernel === kernel)?.name;
+  }
+
+  /** All devices with their nodes: disks, partitions, arrays, logical volumes, what else the mapper has. */
+  nodes(): (GuestDevice & { readonly node: string })[] {
+    return this.#all().map((device) => ({ ...plain(device), node: `/dev/${device.kernel}` }));
   }
 
   isReadonly(name: string): boolean {
@@ -161,13 +170,21 @@ export class LinuxDeviceTable implements DeviceTable {
     partitions(): readonly Partition[];
     partition(number: number): Partition | undefined;
   } {
-    const table = (): PartitionTable | null => readPartitionTable(this.open(name));
+    const found = this.find(name).name;
+    const table = (): PartitionTable | null => {
+      let known = this.#tables.get(found);
+      if (known === undefined) {
+        known = readPartitionTable(this.open(found));
+        this.#tables.set(found, known);
+      }
+      return known;
+    };
     const partitions = (): readonly Partition[] => table()?.partitions ?? [];
     return {
-      name: this.find(name).name,
+      name: found,
       table,
       partitions,
-      partition: (number) => partitions().find((found) => found.number === number),
+      partition: (number) => partitions().find((partition) => partition.number === number),
     };
   }
 
@@ -197,6 +214,7 @@ export class LinuxDeviceTable implements DeviceTable {
     this.#kernelDisks = undefined;
     for (const device of this.#open.values()) device.close();
     this.#open.clear();
+    this.#tables.clear();
   }
 
   #disks(): KernelDevice[] {
@@ -264,7 +282,7 @@ export class LinuxDeviceTable implements DeviceTable {
     }
     const tag = BY_TAG.exec(name);
     if (tag !== null) {
-      const found = this.#options.findTag((tag[1] ?? '').toUpperCase(), unescapeUdev(tag[2] ?? ''));
+      const found = this.#options.findTag((tag[1] ?? '').toUpperCase(), unescapeHex(tag[2] ?? ''));
       return found === undefined ? undefined : this.#find(found);
     }
     const label = BY_DRIVE_LABEL.exec(name)?.[1];
@@ -334,7 +352,7 @@ function kernelOfAlias(name: string): string | undefined {
   if (mapper !== undefined) return mapperDevices().find((found) => found.name === mapper)?.kernel;
   try {
     const stat = statSync(name);
-    return stat.isBlockDevice() ? nameOfNumber(deviceNumber(stat.rdev)) : undefined;
+    return stat.isBlockDevice() ? nameOfNumber(deviceNumbers(stat.rdev)) : undefined;
   } catch {
     return undefined;
   }
@@ -355,11 +373,4 @@ function serialOf(kernel: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** udev(7) writes characters it does not allow in links as `\xNN`. */
-function unescapeUdev(text: string): string {
-  return text.replace(/\\x([0-9a-fA-F]{2})/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
 }

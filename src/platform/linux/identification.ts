@@ -14,21 +14,35 @@ const AMBIVALENT = 8;
 
 /** Identification as the engine's; what that does not know, blkid(8) is asked for. */
 export class LinuxIdentification extends EngineIdentification {
-  readonly #node: (name: string) => string;
+  readonly #devices: IdentifiedDevices & { node(name: string): string };
+  /** What blkid(8) said, by the names of devices. */
+  readonly #asked = new Map<string, BlkidTags>();
 
   constructor(devices: IdentifiedDevices & { node(name: string): string }) {
     super(devices);
-    this.#node = (name) => devices.node(name);
+    this.#devices = devices;
   }
 
   override superblock(device: string): BlkidTags {
     const tags = super.superblock(device);
     if (tags['TYPE'] !== undefined || findProgram('blkid') === undefined) return tags;
-    const run = runTool('blkid', ['-c', '/dev/null', '-p', '-o', 'export', '--', this.#node(device)], {
-      accept: [NOTHING, AMBIVALENT],
-    });
-    return parseBlkid(decodeText(run.stdout));
+    const { name } = this.#devices.find(device);
+    const asked = this.#asked.get(name) ?? askBlkid(this.#devices.node(name));
+    this.#asked.set(name, asked);
+    return asked;
   }
+
+  override forget(): void {
+    super.forget();
+    this.#asked.clear();
+  }
+}
+
+function askBlkid(node: string): BlkidTags {
+  const run = runTool('blkid', ['-c', '/dev/null', '-p', '-o', 'export', '--', node], {
+    accept: [NOTHING, AMBIVALENT],
+  });
+  return parseBlkid(decodeText(run.stdout));
 }
 
 /** What `blkid -p -o export` prints of what is on a device: KEY=VALUE, special characters behind a backslash. */

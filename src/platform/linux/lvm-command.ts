@@ -70,20 +70,14 @@ export class LvmCommand {
 
   /** The devices that are looked at. Their nodes are letters, digits and slashes: nothing of a pattern. */
   #config(): string {
-    const { devices } = this.#host;
-    const all = [
-      ...devices.disks(),
-      ...devices.partitions(),
-      ...devices.mdDevices(),
-      ...devices.logicalVolumes(),
-      ...devices.mappedDevices(),
-    ];
     const filter = this.#filter;
-    const seen = all.filter(
-      ({ name, parent }) =>
-        filter === undefined || filter.includes(name) || (parent !== undefined && filter.includes(parent)),
-    );
-    const accepted = seen.map(({ name }) => `"a|^${devices.node(name)}$|"`);
+    const seen = this.#host.devices
+      .nodes()
+      .filter(
+        ({ name, parent }) =>
+          filter === undefined || filter.includes(name) || (parent !== undefined && filter.includes(parent)),
+      );
+    const accepted = seen.map(({ node }) => `"a|^${node}$|"`);
     return [
       `devices { filter=[${[...accepted, '"r|.*|"'].join(',')}] use_devicesfile=0 obtain_device_list_from_udev=0 }`,
       'global { event_activation=0 use_lvmpolld=0 }',

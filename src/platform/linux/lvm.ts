@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GuestfsError } from '../../errors/index.ts';
 import type {
@@ -10,6 +8,7 @@ import type {
   VolumeGroupReport,
 } from '../lvm-capability.ts';
 import type { LinuxDeviceTable } from './device-table.ts';
+import { withFolder } from './folder.ts';
 import { LvmCommand, type LvmHost, type Row } from './lvm-command.ts';
 import { LinuxLvmWriting } from './lvm-writing.ts';
 import { mapperDevices, sysNames } from './sysfs.ts';
@@ -128,12 +127,12 @@ export class LinuxLvm implements LvmCapability {
   }
 
   physicalVolumeUuids(volumeGroup: string): string[] {
-    this.#wantGroup(volumeGroup);
+    this.#wantGroups([volumeGroup]);
     return this.#command.report('vgs', ['pv_uuid'], '--', volumeGroup).map((row) => text(row, 'pv_uuid'));
   }
 
   logicalVolumeUuids(volumeGroup: string): string[] {
-    this.#wantGroup(volumeGroup);
+    this.#wantGroups([volumeGroup]);
     return this.#command.report('lvs', ['lv_uuid'], '--', volumeGroup).map((row) => text(row, 'lv_uuid'));
   }
 
@@ -169,15 +168,12 @@ export class LinuxLvm implements LvmCapability {
   }
 
   metadata(volumeGroup: string): Uint8Array {
-    this.#wantGroup(volumeGroup);
-    const folder = mkdtempSync(join(tmpdir(), 'guestfs-'));
-    try {
+    this.#wantGroups([volumeGroup]);
+    return withFolder((folder) => {
       const file = join(folder, 'metadata');
       this.#command.run(['vgcfgbackup', '--file', file, '--', volumeGroup]);
       return readFileSync(file);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    });
   }
 
   scan(activate: boolean): void {
@@ -186,7 +182,7 @@ export class LinuxLvm implements LvmCapability {
   }
 
   activate(active: boolean, volumeGroups?: readonly string[]): void {
-    for (const group of volumeGroups ?? []) this.#wantGroup(group);
+    if (volumeGroups !== undefined && volumeGroups.length > 0) this.#wantGroups(volumeGroups);
     this.#command.run([
       'vgchange',
       active ? '-aay' : '-an',
@@ -206,13 +202,14 @@ export class LinuxLvm implements LvmCapability {
     this.scan(true);
   }
 
-  /** Throws ENOENT where there is no such group. */
-  #wantGroup(name: string): void {
+  /** Throws ENOENT where one of the groups is not there. */
+  #wantGroups(names: readonly string[]): void {
     const groups = this.#command.report('vgs', ['vg_name']).map((row) => text(row, 'vg_name'));
-    if (groups.includes(name)) return;
+    const missing = names.find((name) => !groups.includes(name));
+    if (missing === undefined) return;
     throw new GuestfsError(
       'ENOENT',
-      `there is no volume group ${name}, there are: ${groups.join(', ') || 'none'}`,
+      `there is no volume group ${missing}, there are: ${groups.join(', ') || 'none'}`,
     );
   }
 

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
+import { unescapeOctal } from '../../bytes/escapes.ts';
 import { decodeText } from '../../bytes/text.ts';
+import { nativePoll, POLLERR, POLLPRI } from '../../native/poll.ts';
 
 /** A line of /proc/self/mountinfo (proc(5)). */
 export interface KernelMount {
@@ -27,25 +29,35 @@ export function parseMountInfo(text: string): KernelMount[] {
     found.push({
       id: Number(id),
       device: device ?? '',
-      root: unescape(root ?? ''),
-      mountpoint: unescape(mountpoint),
+      root: unescapeOctal(root ?? ''),
+      mountpoint: unescapeOctal(mountpoint),
       options: (options ?? '').split(','),
       type,
-      source: unescape(source),
+      source: unescapeOctal(source),
       superOptions: (superOptions ?? '').split(','),
     });
   }
   return found;
 }
 
-/** The mounts of this process in the order the kernel lists them. */
-export function kernelMounts(): KernelMount[] {
-  return parseMountInfo(decodeText(readFileSync('/proc/self/mountinfo')));
+const MOUNTS = '/proc/self/mountinfo';
+let watched: number | undefined;
+let known: readonly KernelMount[] | undefined;
+
+/**
+ * The mounts of this process in the order the kernel lists them. Looking is cheap, and the answer the same array, as long as nobody,
+ * other programs included, has changed them.
+ */
+export function kernelMounts(): readonly KernelMount[] {
+  if (mountsChanged() || known === undefined) known = parseMountInfo(decodeText(readFileSync(MOUNTS)));
+  return known;
 }
 
-/** Space, tab, line feed and backslash are three octal digits each. */
-function unescape(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 8)),
-  );
+/** Of what is open poll(2) tells once that mounts have changed (proc(5)). True where nothing can be told. */
+function mountsChanged(): boolean {
+  const poll = nativePoll();
+  if (poll === undefined) return true;
+  const isFirst = watched === undefined;
+  watched ??= openSync(MOUNTS, 'r');
+  return (poll(watched, POLLPRI | POLLERR, 0) & (POLLPRI | POLLERR)) !== 0 || isFirst;
 }

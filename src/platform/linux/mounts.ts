@@ -59,6 +59,8 @@ export class LinuxMounts implements MountControl, WritableMounts {
   readonly #before: ReadonlySet<string>;
   /** How what we mounted was called, by {@link keyOf} of the mount. */
   readonly #given = new Map<string, string>();
+  /** What {@link #mounts} gave for an answer of the kernel. */
+  #known: { all: readonly KernelMount[]; guest: readonly KernelMount[] } | undefined;
 
   constructor(options: MountOptions) {
     this.#options = options;
@@ -229,6 +231,7 @@ export class LinuxMounts implements MountControl, WritableMounts {
     });
     const made = kernelMounts().findLast((mount) => mount.mountpoint === this.#tree.host(path));
     if (made !== undefined) this.#given.set(keyOf(made), mountable);
+    this.#known = undefined;
   }
 
   #detach(mount: KernelMount, { force = false, lazy = false }: UnmountOptions): void {
@@ -237,16 +240,22 @@ export class LinuxMounts implements MountControl, WritableMounts {
       about: { path: this.#guestPath(mount.mountpoint) },
     });
     this.#given.delete(keyOf(mount));
+    this.#known = undefined;
   }
 
-  #mounts(): KernelMount[] {
+  #mounts(): readonly KernelMount[] {
+    const all = kernelMounts();
+    if (this.#known?.all !== all) this.#known = { all, guest: all.filter((mount) => this.#isGuest(mount)) };
+    return this.#known.guest;
+  }
+
+  #isGuest(mount: KernelMount): boolean {
     const { root } = this.#tree;
-    return kernelMounts().filter((mount) => {
-      const { mountpoint, type } = mount;
-      if (!this.#given.has(keyOf(mount)) && KERNEL_TYPES.has(type)) return false;
-      if (this.#options.live) return true;
-      return !this.#before.has(keyOf(mount)) && (mountpoint === root || mountpoint.startsWith(`${root}/`));
-    });
+    const { mountpoint, type } = mount;
+    const key = keyOf(mount);
+    if (!this.#given.has(key) && KERNEL_TYPES.has(type)) return false;
+    if (this.#options.live) return true;
+    return !this.#before.has(key) && (mountpoint === root || mountpoint.startsWith(`${root}/`));
   }
 
   #mountable(mount: KernelMount): string {

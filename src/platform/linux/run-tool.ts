@@ -3,21 +3,19 @@ import {
   accessSync,
   closeSync,
   constants,
-  mkdtempSync,
   openSync,
   readFileSync,
   readSync,
-  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { decodeText } from '../../bytes/text.ts';
 import { GuestfsError, UnsupportedError, type ErrorDetails } from '../../errors/index.ts';
-import type { ToolOptions, ToolResult, ToolStream } from '../tools-capability.ts';
-import { isPlainText } from './host-bytes.ts';
 import { linuxLibrary } from '../../native/library.ts';
+import type { ToolOptions, ToolResult, ToolStream } from '../tools-capability.ts';
+import { withFolder } from './folder.ts';
+import { isPlainText } from './host-bytes.ts';
 import { codeOfMessage } from './kernel-error.ts';
 
 /** Where programs are looked for beside the folders of PATH: a daemon's PATH often lacks those of the administrator. */
@@ -124,8 +122,7 @@ export function streamTool(
   options: RunOptions = {},
 ): void {
   const [file, argv] = commandLine(program, args, options);
-  const folder = mkdtempSync(join(tmpdir(), 'guestfs-'));
-  try {
+  withFolder((folder) => {
     const fifo = join(folder, 'pipe');
     runTool('mkfifo', ['-m', '0600', '--', fifo]);
     const messages = openSync(join(folder, 'messages'), 'wx+', 0o600);
@@ -172,9 +169,7 @@ export function streamTool(
       closeOurs();
       closeSync(messages);
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 function drain(fd: number, write: (chunk: Uint8Array) => void): void {

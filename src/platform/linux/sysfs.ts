@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { deviceNumbers } from '../../filesystems/mode.ts';
 
 const BLOCK = '/sys/block';
 /** What has no place among the guest's disks. */
@@ -61,15 +62,7 @@ export function machineDisks(withRoot: boolean): string[] {
 
 /** Kernel name of the disk that the machine's own root is on. */
 function rootDisk(): string | undefined {
-  return diskOf(deviceNumber(statSync('/').dev));
-}
-
-/** `MAJOR:MINOR` of a device number in Linux's userspace encoding. */
-export function deviceNumber(dev: number): string {
-  const number = BigInt(dev);
-  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);
-  const minor = (number & 0xffn) | ((number >> 12n) & ~0xffn);
-  return `${major}:${minor}`;
+  return diskOf(deviceNumbers(statSync('/').dev));
 }
 
 /** Kernel name of a block device by `MAJOR:MINOR`. */

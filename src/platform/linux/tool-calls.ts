@@ -1,3 +1,4 @@
+import { unescapeOctal } from '../../bytes/escapes.ts';
 import { ATTRIBUTE_LETTERS } from '../../vfs/attribute-letters.ts';
 import { decodeText } from '../../bytes/text.ts';
 import { GuestfsError } from '../../errors/index.ts';
@@ -125,9 +126,7 @@ export function parseGetfattr(text: string): Xattr[] {
     const match = /^([^#=][^=]*)=0x([0-9a-f]*)$/.exec(line);
     if (match === null) continue;
     // Bytes that are not printed as they are come as a backslash and three octal digits.
-    const name = (match[1] as string).replace(/\\([0-7]{3})/g, (_, digits: string) =>
-      String.fromCharCode(Number.parseInt(digits, 8)),
-    );
+    const name = unescapeOctal(match[1] as string);
     found.push({ name, value: new Uint8Array(Buffer.from(match[2] as string, 'hex')) });
   }
   return found;

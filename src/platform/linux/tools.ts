@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join as joinHost } from 'node:path';
 import { decodeText } from '../../bytes/text.ts';
 import { checkPath, fail } from '../../vfs/path-checks.ts';
 import type { ToolOptions, ToolResult, ToolsCapability, ToolStream } from '../tools-capability.ts';
 import type { LinuxDeviceTable } from './device-table.ts';
+import { withFolder } from './folder.ts';
 import { wantRunnable } from './guest-program.ts';
 import { inGuestRoot } from './guest-root.ts';
 import { guestDevices, guestMessage } from './kernel-error.ts';
@@ -98,12 +98,7 @@ export class LinuxTools implements ToolsCapability {
   }
 
   withFolder<T>(use: (folder: string) => T): T {
-    const folder = mkdtempSync(joinHost(tmpdir(), 'guestfs-'));
-    try {
-      return use(folder);
-    } finally {
-      rmSync(folder, { recursive: true, force: true, maxRetries: 1 });
-    }
+    return withFolder(use);
   }
 
   mapperNames(): string[] {

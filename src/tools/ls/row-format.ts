@@ -2,6 +2,7 @@ import { csvField } from '../common/csv.ts';
 import { humanSize } from '../common/human.ts';
 import type { WalkedFile } from '../common/walk.ts';
 import {
+  deviceNumbers,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -36,15 +37,6 @@ const DAY = 86400;
 /** Letter of a mode's file type, as `ls -l` has it; `u` for none that is known. */
 export function typeLetter(mode: number): string {
   return TYPE_LETTERS[mode & S_IFMT] ?? 'u';
-}
-
-/** `8:3` of a Linux device number (glibc's gnu_dev_major and gnu_dev_minor). */
-export function deviceNumbers(device: number): string {
-  const low = (device % 2 ** 32) >>> 0;
-  const high = Math.floor(device / 2 ** 32);
-  const major = ((low >>> 8) & 0xfff) + (high & ~0xfff);
-  const minor = (low & 0xff) + ((low >>> 12) & 0xfff00);
-  return `${major}:${minor}`;
 }
 
 const two = (value: number): string => String(value).padStart(2, '0');

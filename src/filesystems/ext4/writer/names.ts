@@ -33,6 +33,7 @@ import { INODE_APPEND, INODE_IMMUTABLE, INODE_PROJINHERIT } from './flags.ts';
 import type { Removal } from './removal.ts';
 import type { WriterSession } from './session.ts';
 import { writeTime } from './times.ts';
+import { deviceMajor, deviceMinor } from '../../mode.ts';
 
 const S_ISGID = 0o2000;
 
@@ -372,10 +373,8 @@ export class NameWriter {
 
 /** Set the number of a device node, given in the encoding of makedev(3): the old form where it fits. */
 function setDevice({ view, base }: InodeView, rdev: number): void {
-  const low = rdev % 0x100000000;
-  const high = Math.floor(rdev / 0x100000000);
-  const major = ((low >>> 8) & 0xfff) | (high & 0xfffff000);
-  const minor = (low & 0xff) | ((low >>> 12) & 0xfff00);
+  const major = deviceMajor(rdev);
+  const minor = deviceMinor(rdev);
   const at = base + Inode.i_block;
   if (major < 256 && minor < 256) {
     view.setUint32(at, (major << 8) | minor, true);
