@@ -4,8 +4,8 @@ import { roundUp } from '../bytes/round.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { openWriter } from './chain.ts';
 import type { ImageSizes } from './convert/options.ts';
-import { probeImageFormat } from './formats.ts';
 import type { BackingPolicy } from './image.ts';
+import { diskFormat } from './info.ts';
 import { clearAutoclear, cutTail, moveL1, QcowWriter, writeSizeAndL1 } from './qcow2/index.ts';
 
 /** How an image is resized. */
@@ -33,7 +33,7 @@ export function resizeImage(path: string, size: number, options: ResizeOptions =
     throw new GuestfsError('EINVAL', `${path}: size ${size}, expected bytes from 0`, { path });
   }
   const wanted = roundUp(size, 512);
-  const format = options.format ?? probe(path);
+  const format = options.format ?? diskFormat(path);
   if (format === 'raw') resizeRaw(path, wanted, options);
   else if (format === 'qcow2') resizeQcow2(path, wanted, options);
   else {
@@ -44,15 +44,6 @@ export function resizeImage(path: string, size: number, options: ResizeOptions =
   }
   const { size: fileSize, allocated } = fileUsage(path);
   return { virtualSize: wanted, fileSize, allocated };
-}
-
-function probe(path: string): string {
-  const file = openGrowingFile(path);
-  try {
-    return probeImageFormat(file).name;
-  } finally {
-    file.close();
-  }
 }
 
 function refuseShrinking(path: string, present: number, wanted: number, options: ResizeOptions): void {

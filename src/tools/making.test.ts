@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { debugfs, modeAndOwner } from '../../test/support/linux-guest.ts';
-import { runTools, type RunResult } from '../../test/support/tool-runs.ts';
+import { NamedRuns, type RunResult, type ToolRun } from '../../test/support/tool-runs.ts';
 import { needsTool, run, temporaryFolder } from '../../test/support/tools.ts';
 
 const MIB = 1024 * 1024;
@@ -23,10 +23,8 @@ const MIB = 1024 * 1024;
 const FIRST_SECTOR = 128;
 
 /** A blank raw file of this size is there before the run. */
-interface Run {
-  argv: readonly string[];
+interface Run extends ToolRun {
   blank?: number;
-  env?: Record<string, string>;
 }
 
 const makeFs = (...argv: string[]): Run => ({ argv: ['virt-make-fs', ...argv] });
@@ -142,20 +140,12 @@ describe(
   },
   () => {
     const folder = temporaryFolder();
-    const results = new Map<string, RunResult>();
+    const results = new NamedRuns();
     const at = (...parts: string[]): string => join(folder.path, ...parts);
     const image = (name: string): string => at(`${name}.img`);
     const hash = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
-    const done = (name: string): RunResult => {
-      const result = results.get(name) as RunResult;
-      assert.equal(result.status, 0, `${name}: ${result.stderr}`);
-      return result;
-    };
-    const fails = (name: string, message: RegExp): void => {
-      const { status, stderr } = results.get(name) as RunResult;
-      assert.equal(status, 1, name);
-      assert.match(stderr, message, name);
-    };
+    const done = (name: string): RunResult => results.succeeded(name);
+    const fails = (name: string, message: RegExp): void => results.failed(name, message);
     /** The sectors of a raw image from `first` on, as a file of its own. */
     const part = (name: string, first: number, sectors?: number): string => {
       const bytes = readFileSync(image(name));
@@ -194,14 +184,7 @@ describe(
         writeFileSync(image(name), name === 'resizeDirty' ? Buffer.alloc(blank * MIB, 'x') : '');
         truncateSync(image(name), blank * MIB);
       }
-      const names = Object.keys(runs);
-      const all = names.map((name) => {
-        const { argv, env } = runs[name] as Run;
-        const words = argv.map((word) => (word === 'IMAGE' ? `${name}.img` : word));
-        return { argv: words, ...(env === undefined ? {} : { env }) };
-      });
-      for (const [index, result] of runTools(folder.path, all).entries())
-        results.set(names[index] as string, result);
+      results.run(folder.path, runs);
     });
     after(() => folder.remove());
 

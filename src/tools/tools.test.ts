@@ -3,7 +3,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { runTools, type RunResult } from '../../test/support/tool-runs.ts';
+import { NamedRuns, type RunResult } from '../../test/support/tool-runs.ts';
 import { needsTool, temporaryFolder } from '../../test/support/tools.ts';
 import { packageVersion } from '../actions/version.ts';
 import { apiVersion } from './common/version.ts';
@@ -80,8 +80,8 @@ for (const name of toolNames) {
 
 describe('the tools', { skip: needsTool('zstd', 'tar') }, () => {
   const folder = temporaryFolder();
-  const results = new Map<string, RunResult>();
-  const result = (name: string): RunResult => results.get(name) as RunResult;
+  const results = new NamedRuns();
+  const result = (name: string): RunResult => results.get(name);
   const out = (name: string): string => {
     const { status, stdout, stderr } = result(name);
     assert.equal(status, 0, stderr);
@@ -105,14 +105,15 @@ describe('the tools', { skip: needsTool('zstd', 'tar') }, () => {
       ]);
     }
     mkdirSync(join(folder.path, 'out'));
-    const names = Object.keys(runs);
-    const all = names.map((name) => ({ argv: runs[name] as string[] }));
-    for (const [at, got] of runTools(folder.path, all).entries()) results.set(names[at] as string, got);
+    results.run(
+      folder.path,
+      Object.fromEntries(Object.entries(runs).map(([name, argv]) => [name, { argv }])),
+    );
   });
   after(() => folder.remove());
 
   test('no run was a fault of the program', () => {
-    for (const [name, { stderr }] of results) assert.doesNotMatch(stderr, /internal error/, name);
+    for (const [name, { stderr }] of results.entries()) assert.doesNotMatch(stderr, /internal error/, name);
   });
   test('every tool has help and a version', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };

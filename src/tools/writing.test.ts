@@ -7,15 +7,12 @@ import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { verify } from 'unixcrypt';
 import { debugfs, LABEL, makeLinuxGuest, modeAndOwner } from '../../test/support/linux-guest.ts';
-import { runTools, type RunResult } from '../../test/support/tool-runs.ts';
+import { NamedRuns, type RunResult, type ToolRun } from '../../test/support/tool-runs.ts';
 import { needsTool, run, temporaryFolder } from '../../test/support/tools.ts';
 
-interface Run {
+interface Run extends ToolRun {
   /** The guest that is copied to the image of the run's name. */
   guest: 'debian' | 'fedora';
-  argv: readonly string[];
-  stdin?: string;
-  env?: Record<string, string>;
 }
 
 /** Each option is given with its value, as in `--mkdir /srv`. */
@@ -116,26 +113,16 @@ describe(
   { skip: needsTool('mke2fs', 'debugfs', 'e2fsck', 'perl', 'tar') },
   () => {
     const folder = temporaryFolder();
-    const results = new Map<string, RunResult>();
+    const results = new NamedRuns();
     const at = (...parts: string[]): string => join(folder.path, ...parts);
     const image = (name: string): string => at(`${name}.img`);
     const hash = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
     const done = (name: string): RunResult => {
-      const result = results.get(name) as RunResult;
-      assert.equal(result.status, 0, result.stderr);
+      const result = results.succeeded(name);
       run('e2fsck', '-fn', image(name));
       return result;
     };
-    const fails = (name: string, message: RegExp): void => {
-      const { status, stderr } = results.get(name) as RunResult;
-      assert.equal(status, 1, name);
-      assert.match(stderr, message);
-      assert.equal(
-        hash(image(name)),
-        hash(at(`${(runs[name] as Run).guest}.base`)),
-        `${name} changed the image`,
-      );
-    };
+    const fails = (name: string, message: RegExp): void => results.failed(name, message);
     const cat = (name: string, path: string): string => debugfs(image(name), `cat ${path}`);
     const ls = (name: string, path: string): string[] =>
       debugfs(image(name), `ls -p ${path}`)
@@ -160,18 +147,8 @@ describe(
       writeFileSync(at('archive.tar.gz'), gzipSync(readFileSync(at('archive.tar'))));
       writeFileSync(at('cut.tar'), readFileSync(at('archive.tar')).subarray(0, 1200));
       (runs['tarInStdin'] as Run).stdin = readFileSync(at('archive.tar'), 'latin1');
-      const names = Object.keys(runs);
-      for (const name of names) copyFileSync(at(`${(runs[name] as Run).guest}.base`), image(name));
-      const all = names.map((name) => {
-        const { argv, stdin, env } = runs[name] as Run;
-        return {
-          argv: argv.map((word) => (word === 'IMAGE' ? `${name}.img` : word)),
-          ...(stdin === undefined ? {} : { stdin }),
-          ...(env === undefined ? {} : { env }),
-        };
-      });
-      for (const [index, result] of runTools(folder.path, all).entries())
-        results.set(names[index] as string, result);
+      for (const [name, { guest }] of Object.entries(runs)) copyFileSync(at(`${guest}.base`), image(name));
+      results.run(folder.path, runs);
     });
     after(() => folder.remove());
 
@@ -234,7 +211,7 @@ describe(
         ['tarInCut', 'inside'],
         ['copyInHalf', 'file'],
       ] as const) {
-        assert.equal(results.get(name)?.status, 1, name);
+        assert.equal(results.get(name).status, 1, name);
         assert.deepEqual(ls(name, '/srv'), [made]);
         assert.ok(ls(name, '/').includes('.autorelabel'), name);
       }

@@ -4,7 +4,7 @@ import { needsTool } from '../support/tools.ts';
 import type { DiskJob } from './disk-jobs.ts';
 import { extJobs } from './disk-ext.ts';
 import { plansOf } from './errors.ts';
-import { failingDevice, type FailurePlan } from './failing-device.ts';
+import { failingDevice, NEVER } from './failing-device.ts';
 import { tableJobs } from './disk-jobs.ts';
 import { fixClock } from '../../src/bytes/clock.ts';
 import { seedRandom } from '../../src/crypto/random.ts';
@@ -89,8 +89,6 @@ export function cutJob(job: DiskJob, options: RunOptions): DiskOutcome {
   for (const cut of cuts(recorder, options)) judge.look(cut.image, cut.name);
   return judge.outcome;
 }
-
-const NEVER: FailurePlan = { at: Number.MAX_SAFE_INTEGER, forever: false, code: 'EIO', tears: false };
 
 /**
  * Run a job again and again, each time with another call of the device failing; then run it once more on what that left,

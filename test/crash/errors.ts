@@ -1,7 +1,7 @@
 import { GuestfsError } from '../../src/errors/index.ts';
-import { memoryDevice } from '../../src/block/memory.ts';
-import { failingDevice, type FailurePlan } from './failing-device.ts';
+import { failingDevice, NEVER, type FailurePlan } from './failing-device.ts';
 import { abbreviate } from '../support/abbreviate.ts';
+import { examine } from './run.ts';
 import { snapshot, type Snapshot } from './snapshot.ts';
 import type { Target } from './targets.ts';
 import { judge } from './verdict.ts';
@@ -14,8 +14,6 @@ export interface ErrorOutcome {
   runs: number;
   failures: string[];
 }
-
-const NEVER: FailurePlan = { at: Number.MAX_SAFE_INTEGER, forever: false, code: 'EIO', tears: false };
 
 /** What one run gave. */
 interface Run {
@@ -49,7 +47,11 @@ export function runErrors(
       if (!take(at)) continue;
       outcome.runs++;
       const run = attempt(target, base, workload, plan);
-      const problem = run.crash ?? examine(target, run, clean, hasRename);
+      const problem =
+        run.crash ??
+        examine(target, run.image, hasRename, (found) =>
+          judge(found, histories(clean, run), 0, target.atomic),
+        );
       if (problem === undefined || outcome.failures.length >= 3) continue;
       const how = `${plan.code}${plan.forever ? ' from then on' : ''}${plan.tears ? ', torn' : ''}`;
       outcome.failures.push(
@@ -122,19 +124,8 @@ function attempt(target: Target, base: Uint8Array, workload: Workload, plan: Fai
   return run;
 }
 
-function examine(target: Target, run: Run, clean: Run, hasRename: boolean): string | undefined {
-  const checked = target.check(run.image, hasRename);
-  if (checked.problem !== undefined) return checked.problem;
-  try {
-    const fs = target.open(memoryDevice(checked.image, { writable: false }));
-    const found = snapshot(fs);
-    fs.close();
-    const mixed = new Set([...run.mixed, ...clean.mixed]);
-    return judge(found, { snapshots: [...clean.snapshots, ...run.snapshots], mixed }, 0, target.atomic);
-  } catch (error) {
-    if (target.kind === 'fat' && hasRename && /part of two directories/.test(String(error))) {
-      return undefined;
-    }
-    return `cannot be read: ${String(error)}`;
-  }
+/** A failed run may show what either has seen: what it lost is done again. */
+function histories(clean: Run, run: Run): Parameters<typeof judge>[1] {
+  const mixed = new Set([...run.mixed, ...clean.mixed]);
+  return { snapshots: [...clean.snapshots, ...run.snapshots], mixed };
 }

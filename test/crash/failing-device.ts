@@ -17,6 +17,9 @@ export interface FailurePlan {
   tears: boolean;
 }
 
+/** No call fails. */
+export const NEVER: FailurePlan = { at: Number.MAX_SAFE_INTEGER, forever: false, code: 'EIO', tears: false };
+
 /** A device in memory of which calls fail. */
 export interface FailingDevice {
   readonly device: BlockDevice;

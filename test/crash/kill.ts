@@ -26,9 +26,9 @@ export interface KillJob {
 
 /** Files that the commands read. */
 export interface KillInputs {
-  /** A file of this size, and a tar archive of many files. */
-  bytes: number;
+  /** What is uploaded. */
   file: string;
+  /** A tar archive of many files. */
   archive: string;
 }
 
@@ -242,7 +242,7 @@ export function killInputs(folder: string, bytes: number, files: number): KillIn
   const archive = join(folder, 'tree.tar');
   run('tar', '-cf', archive, '-C', tree, '.');
   rmSync(tree, { recursive: true });
-  return { bytes, file, archive };
+  return { file, archive };
 }
 
 /** An image with files in it that must survive. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { GuestfsError } from '../../src/errors/index.ts';
 import { memoryDevice } from '../../src/block/memory.ts';
 import { cuts, record } from './recorder.ts';
+import { writerOf } from '../random/world.ts';
 import { abbreviate } from '../support/abbreviate.ts';
 import { snapshot, type Snapshot } from './snapshot.ts';
 import { workFolder, type Target } from './targets.ts';
@@ -36,12 +37,6 @@ export function baseImage(target: Target): Uint8Array {
 function act(target: Target, bytes: Uint8Array): Actor {
   const fs = target.open(memoryDevice(bytes));
   return new Actor(fs, writerOf(fs));
-}
-
-function writerOf(fs: ReturnType<Target['open']>): ReturnType<NonNullable<typeof fs.openWriter>> {
-  const writer = fs.openWriter?.();
-  if (writer === undefined) throw new Error(`${fs.type} has no writer`);
-  return writer;
 }
 
 /** How thorough to be. */
@@ -103,7 +98,8 @@ export function runWorkload(
   return outcome;
 }
 
-function examine(
+/** Have what a workload left checked, opened and judged; what is wrong with it. */
+export function examine(
   target: Target,
   image: Uint8Array,
   hasRename: boolean,

@@ -4,8 +4,8 @@ import { nativeCalls } from '../../block/file-native.ts';
 import { UnsupportedError } from '../../errors/index.ts';
 import { openWriter } from '../chain.ts';
 import type { ImageSizes } from '../convert/options.ts';
-import { probeImageFormat } from '../formats.ts';
 import type { BackingPolicy } from '../image.ts';
+import { diskFormat } from '../info.ts';
 import type { QcowWriter } from '../qcow2/index.ts';
 import { runSteps, type Progress, type StepOptions } from '../steps.ts';
 import { compactQcow2InPlace } from './in-place.ts';
@@ -56,25 +56,19 @@ export async function compactImage(path: string, options: CompactOptions = {}): 
 
 function* compactSteps(path: string, options: CompactOptions): Generator<Progress, Compacted, void> {
   const before = fileUsage(path);
-  const file = openGrowingFile(path);
-  let format: string;
-  let virtualSize = file.size;
+  const format = options.format ?? diskFormat(path);
+  let virtualSize: number;
   let found: Found;
-  try {
-    format = options.format ?? probeImageFormat(file).name;
-    if (format === 'raw') {
+  if (format === 'raw') {
+    const file = openGrowingFile(path);
+    try {
+      virtualSize = file.size;
       const inPlace = options.inPlace === true || file.limit !== Infinity || nativeCalls() !== undefined;
       found = inPlace ? yield* compactRawInPlace(file) : yield* rewriteRaw(path, file);
-    } else if (format !== 'qcow2') {
-      throw new UnsupportedError(
-        `${path}: ${format} images cannot be compacted here, only raw and qcow2; convert it first`,
-        { path },
-      );
-    } else found = { zeroBytes: 0, lostBytes: 0, rewritten: false };
-  } finally {
-    file.close();
-  }
-  if (format === 'qcow2') {
+    } finally {
+      file.close();
+    }
+  } else if (format === 'qcow2') {
     const writer = openWriter(path, options.backing ?? 'folder', options.warn);
     try {
       virtualSize = writer.header.size;
@@ -84,6 +78,11 @@ function* compactSteps(path: string, options: CompactOptions): Generator<Progres
     } finally {
       writer.close();
     }
+  } else {
+    throw new UnsupportedError(
+      `${path}: ${format} images cannot be compacted here, only raw and qcow2; convert it first`,
+      { path },
+    );
   }
   const after = fileUsage(path);
   return {

@@ -1,12 +1,10 @@
 import type { BlockDevice } from '../../block/device.ts';
-import { blankRuns } from '../../block/file-blank.ts';
 import { openFile } from '../../block/file.ts';
 import { roundUp } from '../../bytes/round.ts';
 import { cutTail, freeLostClusters, openQcow2, readHeader, type QcowWriter } from '../qcow2/index.ts';
 import type { Progress } from '../steps.ts';
+import { discardBlanks } from './blanks.ts';
 import type { Found } from './compact.ts';
-
-const CHUNK = 2 * 1024 * 1024;
 
 /** Give back clusters that hold zeroes or that nothing refers to; the file ends with its last cluster that is used. */
 export function* compactQcow2InPlace(path: string, writer: QcowWriter): Generator<Progress, Found, void> {
@@ -30,37 +28,23 @@ function* dropZeroes(path: string, writer: QcowWriter): Generator<Progress, numb
   // memory of the tables stays true.
   const file = openFile(path);
   let layer: BlockDevice | undefined;
-  const chunk = Math.max(CHUNK, clusterSize);
-  const buffer = new Uint8Array(chunk);
-  let zeroBytes = 0;
   try {
     layer = openQcow2(file, readHeader(file), {
       name: path,
       ...(writer.data === writer.file ? {} : { data: writer.data }),
     });
     const start = roundUp(from, clusterSize);
-    for (const { offset, length, kind } of layer.extents(start, total - start)) {
-      if (kind !== 'data') continue;
-      const first = roundUp(offset, clusterSize);
-      const end = offset + length;
-      const last = end === total ? end : end - (end % clusterSize);
-      for (let at = first; at < last;) {
-        const stop = Math.min(last, at - (at % chunk) + chunk);
-        const part = buffer.subarray(0, stop - at);
-        layer.readAt(at, part);
-        for (const run of blankRuns(part, clusterSize)) {
-          if (!run.blank) continue;
-          writer.discard(at + run.at, run.end - run.at);
-          zeroBytes += run.end - run.at;
-        }
-        at = stop;
-        yield { position: at, total };
-      }
-    }
+    return yield* discardBlanks({
+      device: layer,
+      extents: layer.extents(start, total - start),
+      total,
+      unit: clusterSize,
+      align: clusterSize,
+      discard: (offset, length) => writer.discard(offset, length),
+    });
   } finally {
     // A layer closes its data as well, which may be the writer's.
     if (layer !== undefined && writer.data === writer.file) layer.close();
     else file.close();
   }
-  return zeroBytes;
 }

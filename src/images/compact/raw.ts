@@ -1,5 +1,4 @@
 import type { GrowingFile } from '../../block/file-growing.ts';
-import { blankRuns } from '../../block/file-blank.ts';
 import { createImage } from '../create.ts';
 import { openGrowingFile } from '../../block/file-growing.ts';
 import { copyDisk } from '../convert/copy.ts';
@@ -7,32 +6,23 @@ import { beginReplacement } from '../convert/replacement.ts';
 import { RawSink } from '../convert/sink.ts';
 import { rawDevice } from '../raw.ts';
 import type { Progress } from '../steps.ts';
+import { discardBlanks } from './blanks.ts';
 import type { Found } from './compact.ts';
 
-const CHUNK = 2 * 1024 * 1024;
 /** Bytes that a hole has at least. */
 const HOLE = 4096;
 
 /** Make holes of what is stored as zeroes. */
 export function* compactRawInPlace(file: GrowingFile): Generator<Progress, Found, void> {
   const total = file.size;
-  const buffer = new Uint8Array(CHUNK);
-  let zeroBytes = 0;
-  for (const { offset, length, kind } of Array.from(file.extents(0, total))) {
-    if (kind !== 'data') continue;
-    for (let at = offset; at < offset + length;) {
-      const stop = Math.min(offset + length, at - (at % CHUNK) + CHUNK);
-      const part = buffer.subarray(0, stop - at);
-      file.readAt(at, part);
-      for (const run of blankRuns(part, HOLE)) {
-        if (!run.blank) continue;
-        file.discard(at + run.at, run.end - run.at);
-        zeroBytes += run.end - run.at;
-      }
-      at = stop;
-      yield { position: at, total };
-    }
-  }
+  const zeroBytes = yield* discardBlanks({
+    device: file,
+    extents: Array.from(file.extents(0, total)),
+    total,
+    unit: HOLE,
+    align: 1,
+    discard: (offset, length) => file.discard(offset, length),
+  });
   file.flush();
   return { zeroBytes, lostBytes: 0, rewritten: false };
 }
@@ -41,7 +31,7 @@ export function* compactRawInPlace(file: GrowingFile): Generator<Progress, Found
 export function* rewriteRaw(path: string, file: GrowingFile): Generator<Progress, Found, void> {
   const device = rawDevice(file, path);
   // The image is locked already.
-  const replacement = beginReplacement(path, new Set(), false);
+  const replacement = beginReplacement(path);
   try {
     createImage(replacement.path, file.size, { format: 'raw' });
     const copy = openGrowingFile(replacement.path);

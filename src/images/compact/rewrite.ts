@@ -22,7 +22,7 @@ const LEAST = 65536;
 export function* rewriteQcow2(path: string, old: QcowWriter): Generator<Progress, Found, void> {
   const { header } = old;
   // The image is locked already.
-  const replacement = beginReplacement(path, new Set(), false);
+  const replacement = beginReplacement(path);
   try {
     createImage(replacement.path, header.size, sameForm(header));
     const writer = openWriter(replacement.path, 'any');

@@ -22,12 +22,12 @@ export interface Replacement {
 }
 
 /**
- * Begin a file that is to be called `path`. One that is there stays, locked unless the caller has done that, until the new
- * one is complete. Throws EBUSY where another program holds it, EINVAL where it is one of `inUse`.
+ * Begin a file that is to be called `path`. One that is there stays until the new one is complete, locked by the
+ * caller, who then names no files, or else here. Throws EBUSY where another program holds it, EINVAL where it is one of `inUse`.
  */
-export function beginReplacement(path: string, inUse: ReadonlySet<string>, lock = true): Replacement {
+export function beginReplacement(path: string, inUse?: ReadonlySet<string>): Replacement {
   const exists = fileExists(path);
-  const held = exists && lock ? holdFile(path, inUse) : undefined;
+  const held = exists && inUse !== undefined ? holdFile(path, inUse) : undefined;
   if (held !== undefined && held.limit !== Infinity) {
     return { path, device: held, done() {}, end: () => held.close() };
   }

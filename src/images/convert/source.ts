@@ -1,10 +1,11 @@
 import type { BlockDevice } from '../../block/device.ts';
 import { openFile } from '../../block/file.ts';
-import { besideFile, fileIdentity, folderOf, realPath } from '../../block/file-path.ts';
+import { fileIdentity, folderOf, realPath } from '../../block/file-path.ts';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
-import { openChain } from '../chain.ts';
+import { backingOf, openChain } from '../chain.ts';
+import type { BackingPolicy } from '../image.ts';
 import { openLayer } from '../layer.ts';
-import { readHeader } from '../qcow2/index.ts';
+import { readHeader, type QcowImageHeader } from '../qcow2/index.ts';
 import type { CopySource } from './copy.ts';
 import type { ConvertOptions } from './options.ts';
 
@@ -34,7 +35,7 @@ export function openSource(path: string, target: string, options: ConvertOptions
   }
   let layer: BlockDevice | undefined;
   try {
-    const keep = backingOf(path, target, format);
+    const keep = keptBacking(path, target, format, options.backing ?? 'folder');
     layer = openLayer(path, options.snapshot === undefined ? {} : { snapshot: options.snapshot });
     const top = layer;
     return {
@@ -54,25 +55,33 @@ export function openSource(path: string, target: string, options: ConvertOptions
   }
 }
 
-function backingOf(path: string, target: string, format: string): { file: string; format: string } {
+/** How the new image is to name the backing file of the one that is read. */
+function keptBacking(
+  path: string,
+  target: string,
+  format: string,
+  policy: BackingPolicy,
+): { file: string; format: string } {
   const refuse = (why: string): GuestfsError =>
     new GuestfsError('EINVAL', `${path}: its backing file cannot be kept: ${why}`, { path });
   if (format !== 'qcow2') throw refuse(`images of the format ${format} have none`);
+  const header = headerOf(path);
+  const base = backingOf(path, header, policy);
+  if (base === undefined) throw refuse('the image has none');
+  if (header.externalData) {
+    throw new UnsupportedError(
+      `${path}: the backing file of an image with an external data file cannot be kept`,
+      { path },
+    );
+  }
+  const sameFolder = realPath(folderOf(path)) === realPath(folderOf(target));
+  return { file: sameFolder ? (header.backingFile as string) : realPath(base.path), format: base.format };
+}
+
+function headerOf(path: string): QcowImageHeader {
   const file = openFile(path);
   try {
-    const { backingFile, extensions, externalData } = readHeader(file);
-    if (backingFile === undefined) throw refuse('the image has none');
-    if (externalData) {
-      throw new UnsupportedError(
-        `${path}: the backing file of an image with an external data file cannot be kept`,
-        { path },
-      );
-    }
-    const sameFolder = realPath(folderOf(path)) === realPath(folderOf(target));
-    return {
-      file: sameFolder ? backingFile : realPath(besideFile(path, backingFile.replace(/^file:/, ''))),
-      format: extensions.backingFormat as string,
-    };
+    return readHeader(file);
   } finally {
     file.close();
   }

@@ -150,7 +150,7 @@ function* copyLayer(layer: BlockDevice, target: BlockDevice): Generator<Progress
 
 /** An overlay of the same form with nothing in it takes the place of the old one. */
 function emptyOverlay(path: string, header: QcowImageHeader): void {
-  const replacement = beginReplacement(path, new Set(), false);
+  const replacement = beginReplacement(path);
   try {
     createImage(replacement.path, header.size, sameForm(header));
     replacement.done();

@@ -3,7 +3,14 @@ import { decodeText } from '../../bytes/text.ts';
 import type { BlockDevice } from '../../block/device.ts';
 import { CorruptError, UnsupportedError } from '../../errors/index.ts';
 import { readExtensions, type Extensions } from './extensions.ts';
-import { AUTOCLEAR, COMPATIBLE, COMPRESSION_TYPE_OFFSET, INCOMPATIBLE, QCOW_MAGIC } from './layout.ts';
+import {
+  AUTOCLEAR,
+  COMPATIBLE,
+  COMPRESSION_TYPE_OFFSET,
+  INCOMPATIBLE,
+  MAX_L1_BYTES,
+  QCOW_MAGIC,
+} from './layout.ts';
 import { QcowHeader, QcowHeaderV3 } from './layout.ts';
 
 /** What a qcow2 header says, checked. Sizes and offsets are in bytes. */
@@ -40,8 +47,7 @@ export interface QcowImageHeader {
   extensions: Extensions;
 }
 
-/** Largest L1 table and refcount table in bytes, as QEMU sets them. */
-const MAX_L1_BYTES = 32 * 1024 * 1024;
+/** Largest refcount table in bytes, as QEMU sets it. */
 const MAX_REFCOUNT_TABLE_BYTES = 8 * 1024 * 1024;
 /** Longest name of a backing file that the specification allows. */
 const MAX_BACKING_NAME = 1023;

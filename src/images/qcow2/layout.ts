@@ -1,5 +1,8 @@
 import { bits64, layout, u16, u32, u64, u8, type ViewOf } from '../../bytes/layout.ts';
 
+/** Largest L1 table in bytes, as QEMU sets it. */
+export const MAX_L1_BYTES = 32 * 1024 * 1024;
+
 /*
  * On-disk structures of qcow2, all big-endian.
  * Source: QEMU, docs/interop/qcow2.txt (the format's specification).

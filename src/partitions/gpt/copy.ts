@@ -3,7 +3,7 @@ import { allocate } from '../../bytes/budget.ts';
 import { crc32 } from '../../bytes/crc32.ts';
 import { guidText } from '../../bytes/guid.ts';
 import { isPowerOfTwo } from '../../bytes/round.ts';
-import { CorruptError } from '../../errors/index.ts';
+import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import { GPT_SIGNATURE, GptEntry, GptHeader } from './layout.ts';
 
 /** Bytes of entries that are read: Linux refuses more too. The usual table has 16 KiB. */
@@ -19,6 +19,11 @@ export interface GptCopy {
   /** Bytes. */
   entrySize: number;
   entryCount: number;
+}
+
+/** Whether an error says that a copy is damaged, and not that the disk cannot be read. */
+export function isDamage(error: unknown): error is GuestfsError {
+  return error instanceof GuestfsError && (error.code === 'EUCLEAN' || error.code === 'EBADMSG');
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   type PartitionEditor,
   type PartitionKind,
 } from '../editor.ts';
-import { type GptCopy, readGptCopy } from './copy.ts';
+import { isDamage, type GptCopy, readGptCopy } from './copy.ts';
 import { ESP_TYPE, GPT_SIGNATURE, GptEntry, GptHeader, LINUX_TYPE, NAME_UNITS } from './layout.ts';
 import { writeGpt } from './writer.ts';
 
@@ -273,8 +273,7 @@ function tryCopy(device: BlockDevice, sectorSize: number, lba: number): GptCopy 
   try {
     return readGptCopy(device, sectorSize, lba);
   } catch (error) {
-    if (error instanceof GuestfsError && (error.code === 'EUCLEAN' || error.code === 'EBADMSG'))
-      return undefined;
+    if (isDamage(error)) return undefined;
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import type { BlockDevice } from '../../block/device.ts';
 import { guidText } from '../../bytes/guid.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { Partition, PartitionTable, PartitionTableOptions } from '../table.ts';
-import { type GptCopy, readGptCopy } from './copy.ts';
+import { isDamage, type GptCopy, readGptCopy } from './copy.ts';
 import { GPT_SIGNATURE, GptEntry } from './layout.ts';
 
 /** Linux gives device nodes to no more. */
@@ -51,10 +51,6 @@ export function readGpt(
     readable: true,
     diskGuid: copy.diskGuid,
   };
-}
-
-function isDamage(error: unknown): boolean {
-  return error instanceof GuestfsError && (error.code === 'EUCLEAN' || error.code === 'EBADMSG');
 }
 
 /** What a GuestfsError says; anything else is our own mistake and goes on. */

@@ -5,7 +5,7 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { makeLinuxGuest } from '../../../test/support/linux-guest.ts';
-import { runTools, type RunResult } from '../../../test/support/tool-runs.ts';
+import { NamedRuns } from '../../../test/support/tool-runs.ts';
 import { needsTool, temporaryFolder } from '../../../test/support/tools.ts';
 
 const both = ['virt-diff', '-a', 'old.img', '-A', 'new.img'];
@@ -37,9 +37,9 @@ sif /etc/crlf mtime @1000000000
 
 describe('virt-diff', { skip: needsTool('mke2fs', 'debugfs', 'diff') }, () => {
   const folder = temporaryFolder();
-  const results = new Map<string, RunResult>();
+  const results = new NamedRuns();
   const out = (name: keyof typeof runs): string => {
-    const { status, stdout, stderr } = results.get(name) as RunResult;
+    const { status, stdout, stderr } = results.get(name);
     assert.equal(status, 0, stderr);
     return stdout;
   };
@@ -62,12 +62,10 @@ describe('virt-diff', { skip: needsTool('mke2fs', 'debugfs', 'diff') }, () => {
       input: CHANGES,
       stdio: 'pipe',
     });
-    const names = Object.keys(runs) as (keyof typeof runs)[];
-    const got = runTools(
+    results.run(
       folder.path,
-      names.map((name) => ({ argv: runs[name] })),
+      Object.fromEntries(Object.entries(runs).map(([name, argv]) => [name, { argv }])),
     );
-    for (const [index, one] of got.entries()) results.set(names[index] as string, one);
   });
   after(() => folder.remove());
 
@@ -134,7 +132,7 @@ describe('virt-diff', { skip: needsTool('mke2fs', 'debugfs', 'diff') }, () => {
     );
   });
   test('what is wrong is said', () => {
-    assert.match((results.get('one') as RunResult).stderr, /-A for the second/);
-    assert.match((results.get('noSum') as RunResult).stderr, /expected one of crc, md5/);
+    assert.match(results.get('one').stderr, /-A for the second/);
+    assert.match(results.get('noSum').stderr, /expected one of crc, md5/);
   });
 });

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { runTools, type RunResult } from '../../../test/support/tool-runs.ts';
+import { NamedRuns, type RunResult } from '../../../test/support/tool-runs.ts';
 import { needsTool, temporaryFolder } from '../../../test/support/tools.ts';
 
 interface Run {
@@ -94,8 +94,8 @@ const runs = {
 
 describe('guestfish', { skip: missing }, () => {
   const folder = temporaryFolder();
-  const results = new Map<string, RunResult>();
-  const result = (name: keyof typeof runs): RunResult => results.get(name) as RunResult;
+  const results = new NamedRuns();
+  const result = (name: keyof typeof runs): RunResult => results.get(name);
   const expectOut = (name: keyof typeof runs, stdout: string, status = 0): void => {
     const got = result(name);
     assert.equal(got.stdout, stdout, got.stderr);
@@ -113,14 +113,12 @@ describe('guestfish', { skip: missing }, () => {
       join(folder.path, 'script.fish'),
       '#!/usr/bin/env -S guestfish -f\necho one\n\n # comment\nnosuch\n',
     );
-    const names = Object.keys(runs) as (keyof typeof runs)[];
-    const all = names.map((name) => runs[name] as Run);
-    for (const [at, got] of runTools(folder.path, all).entries()) results.set(names[at] as string, got);
+    results.run(folder.path, runs);
   });
   after(() => folder.remove());
 
   test('no run was a fault of the program', () => {
-    for (const [name, { stderr }] of results) assert.doesNotMatch(stderr, /internal error/, name);
+    for (const [name, { stderr }] of results.entries()) assert.doesNotMatch(stderr, /internal error/, name);
   });
   test('the first error ends a script, and says where it was', () => {
     expectOut('firstErrorStops', 'a\n', 1);

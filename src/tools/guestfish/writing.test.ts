@@ -14,24 +14,18 @@ import {
 import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { debugfs, modeAndOwner } from '../../../test/support/linux-guest.ts';
-import { runTools, type RunResult } from '../../../test/support/tool-runs.ts';
+import { NamedRuns, type RunResult, type ToolRun } from '../../../test/support/tool-runs.ts';
 import { hasTool, needsTool, run, temporaryFolder } from '../../../test/support/tools.ts';
 
 const folder = temporaryFolder();
 const at = (...parts: string[]): string => join(folder.path, ...parts);
 
-interface Run {
-  argv: readonly string[];
-  stdin?: string;
-  env?: Record<string, string>;
-}
-
 /** Options, and what guestfish reads from standard input. */
-const script = (options: string, stdin: string): Run => ({
+const script = (options: string, stdin: string): ToolRun => ({
   argv: ['guestfish', ...options.split(' ')],
   stdin,
 });
-const line = (words: string, stdin = ''): Run => ({ argv: ['guestfish', ...words.split(' ')], stdin });
+const line = (words: string, stdin = ''): ToolRun => ({ argv: ['guestfish', ...words.split(' ')], stdin });
 
 const editors = {
   EDITOR: './append',
@@ -40,7 +34,7 @@ const editors = {
 };
 const ext4 = '--rw -a ext4.img -m /dev/sda';
 
-const runs: Record<string, Run> = {
+const runs: Record<string, ToolRun> = {
   blank: script('-N blank.img=disk:20M', 'blockdev-getsize64 /dev/sda\nlist-filesystems\n'),
   part: script('-N part.img=part:20M:gpt', 'list-partitions\n'),
   fs: script('-N fs.img=fs:ext4:30M -m /dev/sda1', 'write /f "on a prepared disk"\n'),
@@ -128,7 +122,7 @@ is-zero-device /dev/sda
 };
 
 /** Runs that are made while other processes hold the image. */
-const lockedRuns: Record<string, Run> = {
+const lockedRuns: Record<string, ToolRun> = {
   lockedByQemu: line('--rw -a lock.raw run'),
   readBesideQemu: line('--ro -a lock.raw -m /dev/sda cat /f'),
   editBesideQemu: { argv: ['virt-edit', '-a', 'lock.raw', '-m', '/dev/sda', '/f', '-e', 's/o/0/'] },
@@ -157,24 +151,13 @@ describe(
     ),
   },
   () => {
-    const results = new Map<string, RunResult>();
-    const result = (name: string): RunResult => results.get(name) as RunResult;
+    const results = new NamedRuns();
+    const result = (name: string): RunResult => results.get(name);
     const done = (name: string): string[] => {
-      assert.equal(result(name).status, 0, `${name}: ${result(name).stderr}`);
-      return result(name).stdout.split('\n').filter(Boolean);
+      return results.succeeded(name).stdout.split('\n').filter(Boolean);
     };
-    const fails = (name: string, message: RegExp): void => {
-      assert.equal(result(name).status, 1, name);
-      assert.match(result(name).stderr, message, name);
-    };
-    const runAll = (all: Record<string, Run>): void => {
-      const names = Object.keys(all);
-      const got = runTools(
-        folder.path,
-        names.map((name) => all[name] as Run),
-      );
-      for (const [index, one] of got.entries()) results.set(names[index] as string, one);
-    };
+    const fails = (name: string, message: RegExp): void => results.failed(name, message);
+    const runAll = (all: Record<string, ToolRun>): void => results.run(folder.path, all);
     /** The partition that begins at a sector, as a file of its own. */
     const cut = (image: string, first: number, sectors?: number): string => {
       const bytes = readFileSync(at(image));
@@ -208,7 +191,7 @@ describe(
     });
     after(() => folder.remove());
 
-    /** Run `body` while qemu-io has lock.raw open for writing. */
+    /** ToolRun `body` while qemu-io has lock.raw open for writing. */
     async function whileHeld(body: () => void): Promise<void> {
       const holder: ChildProcess = spawn('qemu-io', ['-f', 'raw', at('lock.raw')], { stdio: 'pipe' });
       const ended = once(holder, 'exit');
@@ -223,7 +206,8 @@ describe(
     }
 
     test('no run was a fault of the program', () => {
-      for (const [name, { stderr }] of results) assert.doesNotMatch(stderr, /internal error|TypeError/, name);
+      for (const [name, { stderr }] of results.entries())
+        assert.doesNotMatch(stderr, /internal error|TypeError/, name);
     });
 
     test('-N: a blank disk, partitions, filesystems', () => {

@@ -1,4 +1,5 @@
 import type { BlockDevice } from '../../../block/device.ts';
+import { blankRuns } from '../../../block/file-blank.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { INCOMPAT_RECOVER } from '../features.ts';
 import { groupFirstBlock } from '../groups.ts';
@@ -77,26 +78,13 @@ function zeroRun(
     for (let at = extent.offset; at < end;) {
       const piece = buffer.subarray(0, Math.min(buffer.length, end - at));
       device.readAt(at, piece);
-      for (let from = 0; from < piece.length;) {
-        if (isZero(piece, from, blockSize)) {
-          from += blockSize;
-          continue;
-        }
-        let to = from + blockSize;
-        while (to < piece.length && !isZero(piece, to, blockSize)) to += blockSize;
-        const count = Math.min(to, piece.length) - from;
-        device.zero(at + from, count);
-        written += count;
-        from = to;
+      for (const run of blankRuns(piece, blockSize)) {
+        if (run.blank) continue;
+        device.zero(at + run.at, run.end - run.at);
+        written += run.end - run.at;
       }
       at += piece.length;
     }
   }
   return written;
-}
-
-function isZero(bytes: Uint8Array, from: number, length: number): boolean {
-  const end = Math.min(bytes.length, from + length);
-  for (let i = from; i < end; i++) if (bytes[i] !== 0) return false;
-  return true;
 }

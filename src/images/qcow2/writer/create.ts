@@ -12,6 +12,7 @@ import {
   QCOW_MAGIC,
   QcowHeader,
   QcowHeaderV3,
+  MAX_L1_BYTES,
 } from '../layout.ts';
 
 /** What a new qcow2 image is made with. */
@@ -37,7 +38,6 @@ export interface Qcow2Plan {
 
 /** Bytes of the header of version 3 with the compression type, padded to 8. */
 const HEADER_LENGTH = 112;
-const MAX_L1_BYTES = 32 * 1024 * 1024;
 const MAX_NAME = 1023;
 
 /** Throws EINVAL where values of a plan contradict each other or the specification. */

@@ -1,10 +1,8 @@
 import { GuestfsError } from '../../../errors/index.ts';
 import { TABLE } from './cache.ts';
+import { MAX_L1_BYTES } from '../layout.ts';
 import { writeSizeAndL1 } from './header-fields.ts';
 import type { QcowWriter } from './writer.ts';
-
-/** Largest L1 table in bytes, as QEMU sets it. */
-const MAX_L1_BYTES = 32 * 1024 * 1024;
 
 /**
  * Make the L1 table large enough for a disk of `size` bytes, in another place where it must move; the disk keeps its size.
