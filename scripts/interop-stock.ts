@@ -5,18 +5,9 @@
  * libguestfs or qemu is not installed.
  */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,29 +15,17 @@ import { Readable, Writable } from 'node:stream';
 import { Guestfs } from '../src/handle/guestfs.ts';
 import { GuestfsError } from '../src/errors/index.ts';
 import { hasTool } from '../test/support/tools.ts';
+import { stockAppliance } from './stock-appliance.ts';
 
-const MAKER = '/usr/sbin/libguestfs-make-fixed-appliance';
-const maker = existsSync(MAKER) ? MAKER : '/usr/bin/libguestfs-make-fixed-appliance';
 const mebibytes = Number(process.argv[2] ?? 256);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-if (!existsSync(maker) || !hasTool('qemu-system-x86_64')) {
+const made = hasTool('qemu-system-x86_64') ? stockAppliance() : undefined;
+if (made === undefined) {
   say('SKIPPED: libguestfs-make-fixed-appliance or qemu-system-x86_64 is not installed');
   process.exit(0);
 }
-
-const appliance = join(import.meta.dirname, '..', '.cache', 'stock-appliance');
-if (!existsSync(join(appliance, 'README.fixed'))) {
-  mkdirSync(appliance, { recursive: true });
-  say('making the fixed appliance of libguestfs ...');
-  const environment = {
-    ...process.env,
-    LIBGUESTFS_BACKEND: 'direct',
-    LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg',
-  };
-  const made = spawnSync(maker, [appliance], { stdio: 'inherit', env: environment });
-  assert.equal(made.status, 0, `${maker} failed`);
-}
+const appliance: string = made;
 
 /** The UUID in the superblock of the appliance's root. */
 function rootUuid(): string {
