@@ -27,6 +27,7 @@ function world(): Said {
     text: '',
     lines: [],
     createPlatform: (_options, warn) => emptyPlatform({ drives: [], warn }),
+    attach: () => undefined,
     actions: fakeActions,
     out: (text) => (said.text += text),
     log: (line) => said.lines.push(line),
@@ -36,13 +37,14 @@ function world(): Said {
 
 describe('the command line', () => {
   test('options of libguestfs and our own', () => {
-    const defaults = { live: false, verbose: false, network: false };
+    const defaults = { live: false, verbose: false, network: false, machine: false };
     assert.deepEqual(parseOptions([]), defaults);
     assert.deepEqual(parseOptions(['-r', '-v', '-n', '--channel', 'fd:3']), {
       live: true,
       verbose: true,
       network: true,
       channel: 'fd:3',
+      machine: false,
     });
     assert.deepEqual(parseOptions(['-c', '/run/s', '-l']), { ...defaults, listen: '/run/s' });
     assert.deepEqual(parseOptions(['--listen', 'unix:/run/s']), { ...defaults, listen: '/run/s' });
@@ -52,6 +54,7 @@ describe('the command line', () => {
       ['-l'],
       ['--nope'],
       ['x'],
+      ['-r', '--sysroot', '/s'],
       ['-c', 'fd:3', '--listen', 'unix:/s'],
     ]) {
       assert.throws(() => parseOptions(bad), GuestfsError, bad.join(' '));

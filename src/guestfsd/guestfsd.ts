@@ -1,6 +1,7 @@
 import { packageVersion } from '../actions/version.ts';
 import { Daemon, type Implementations } from '../daemon/daemon.ts';
 import { GuestfsError } from '../errors/index.ts';
+import type { Attachment } from '../platform/attachment.ts';
 import type { Platform } from '../platform/contract.ts';
 import { DaemonChannel } from '../rpc/daemon-channel.ts';
 import { DaemonServer } from '../rpc/serve.ts';
@@ -13,6 +14,8 @@ import { HELP, parseOptions, type DaemonOptions } from './options.ts';
 export interface DaemonWorld {
   /** Make what is served. */
   createPlatform(options: DaemonOptions, warn: (message: string) => void): ServedPlatform;
+  /** Take over other disks, where this is an appliance. */
+  attach(attachment: Attachment): void;
   /** The actions that are served. */
   readonly actions: Implementations;
   out(text: string): void;
@@ -68,12 +71,13 @@ async function run(
 function serve(
   transport: Transport,
   options: DaemonOptions,
-  { actions, createPlatform }: DaemonWorld,
+  { actions, attach, createPlatform }: DaemonWorld,
   say: (message: string) => void,
 ): void {
   const server = new DaemonServer(new DaemonChannel(transport), {
     log: say,
     answered: () => platform.release?.(),
+    ...(options.machine ? { attach } : {}),
     ...(options.verbose ? { trace: say } : {}),
   });
   const platform = createPlatform(options, (message) => server.hooks.warn(message));

@@ -2,6 +2,7 @@
 import { mkdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { linuxImplementations } from '../daemon/linux-registry.ts';
+import { attachMachine } from '../platform/linux/attach.ts';
 import { createLinuxPlatform } from '../platform/linux/index.ts';
 import { guestfsd } from './guestfsd.ts';
 
@@ -28,6 +29,7 @@ function targetOf(path: string): string {
 void guestfsd(process.argv.slice(2), {
   createPlatform: ({ live, network, sysroot = SYSROOT }, warn) =>
     createLinuxPlatform({ sysroot: live ? '/' : folderToMount(sysroot), network, warn }),
+  attach: attachMachine,
   actions: linuxImplementations,
   out: (text) => void process.stdout.write(text),
   log: (line) => void process.stderr.write(`${line}\n`),

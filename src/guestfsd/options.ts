@@ -11,6 +11,8 @@ export interface DaemonOptions {
   live: boolean;
   verbose: boolean;
   network: boolean;
+  /** The machine is an appliance, which may be stopped and go on elsewhere. */
+  machine: boolean;
   /** Folder below which the guest's filesystems are mounted. */
   sysroot?: string;
 }
@@ -29,6 +31,7 @@ Usage: guestfsd [-r] [-v] [-n] [--channel PATH|fd:N | --listen unix:PATH]
   -l                   the same with the PATH that --channel names
   -r, --root           serve the running system itself: its root directory is the guest's
       --sysroot DIR    mount the guest's filesystems below DIR; default: /sysroot
+      --machine        this system is an appliance: its library may give it other disks
   -n, --network        let programs of the guest use the network
   -v, --verbose        say on standard error what is done
       --help           show this text
@@ -58,6 +61,7 @@ export function parseOptions(args: readonly string[]): DaemonOptions | 'help' | 
         'listen-at-channel': { type: 'boolean', short: 'l' },
         root: { type: 'boolean', short: 'r' },
         sysroot: { type: 'string' },
+        machine: { type: 'boolean' },
         network: { type: 'boolean', short: 'n' },
         verbose: { type: 'boolean', short: 'v' },
         help: { type: 'boolean' },
@@ -73,6 +77,7 @@ export function parseOptions(args: readonly string[]): DaemonOptions | 'help' | 
     live: values.root ?? false,
     verbose: values.verbose ?? false,
     network: values.network ?? false,
+    machine: values.machine ?? false,
   };
   const { channel, listen, sysroot } = values;
   if (sysroot !== undefined) {

@@ -4,11 +4,14 @@
  * daemon of libguestfs answers with the error that it has for every unknown procedure.
  */
 import { GuestfsError } from '../errors/index.ts';
+import type { Attachment } from '../platform/attachment.ts';
 import type { XdrReader } from './xdr/reader.ts';
 import type { XdrWriter } from './xdr/writer.ts';
 
 /** The procedure that asks. */
 export const HELLO = 0x67660001;
+/** The procedure that tells a machine which was stopped, and goes on elsewhere, what is new. */
+export const ATTACH = 0x67660002;
 /** Procedure of the first action without a number; the others follow in the order that the answer names them. */
 export const OWN_ACTIONS = 0x67661000;
 /** Version of the agreement: 2 brought warnings. */
@@ -18,6 +21,9 @@ const WARNINGS_SINCE = 2;
 /** Bytes of data in a chunk that this side takes. */
 export const OWN_CHUNK = 128 * 1024;
 const LEAST_CHUNK = 1024;
+/** Bytes of the seed of {@link Attachment}. */
+const SEED = 32;
+const NANOSECONDS = 1_000_000_000;
 
 /** What was agreed on. */
 export interface Agreement {
@@ -56,6 +62,26 @@ export function writeAgreement(writer: XdrWriter, { chunk, actions }: Agreement)
 export function readAgreement(reader: XdrReader): Agreement {
   reader.uint32('version');
   return { chunk: checkedChunk(reader.uint32('chunk')), actions: reader.strings('actions') };
+}
+
+/** Write what is told with {@link ATTACH}. */
+export function writeAttachment(writer: XdrWriter, { seconds, nanoseconds, seed, disks }: Attachment): void {
+  writer.uint64(seconds);
+  writer.uint32(nanoseconds);
+  writer.opaque(seed);
+  writer.uint32(disks);
+}
+
+/** Read it. Throws EPROTO for what makes no sense. */
+export function readAttachment(reader: XdrReader): Attachment {
+  const seconds = reader.safeUint64('seconds');
+  const nanoseconds = reader.uint32('nanoseconds');
+  const seed = reader.opaque('seed', SEED);
+  const disks = reader.uint32('disks');
+  if (nanoseconds >= NANOSECONDS) {
+    throw new GuestfsError('EPROTO', `the time has ${nanoseconds} nanoseconds, at most ${NANOSECONDS - 1}`);
+  }
+  return { seconds, nanoseconds, seed, disks };
 }
 
 function checkedChunk(chunk: number): number {

@@ -10,7 +10,8 @@ import { GuestfsError } from '../errors/index.ts';
 import { DaemonChannel } from './daemon-channel.ts';
 import { FrameParser } from './frames.ts';
 import { CHUNK_MAX } from './messages.ts';
-import { HELLO, OWN_ACTIONS } from './own-protocol.ts';
+import { ATTACH, HELLO, OWN_ACTIONS, writeAttachment } from './own-protocol.ts';
+import { XdrWriter } from './xdr/writer.ts';
 import { DaemonServer } from './serve.ts';
 
 /** Actions beside the fake engine's: streams that fail when they are asked to. */
@@ -374,5 +375,37 @@ describe('between our own peers', () => {
       said.filter((item) => typeof item === 'object').map((item) => (item as { error?: string }).error),
       ['ENOSYS', undefined, 'ENOSYS'],
     );
+  });
+
+  test('a machine that goes on elsewhere hears what is new, where it is an appliance', () => {
+    const told = { seconds: 1_800_000_000, nanoseconds: 250_000_000, seed: Uint8Array.of(1, 2, 3), disks: 4 };
+    const attach = (change: Partial<typeof told> = {}): Uint8Array => {
+      const writer = new XdrWriter(1024);
+      writeAttachment(writer, { ...told, ...change });
+      return rawMessage({ procedure: ATTACH }, writer.bytes());
+    };
+    const heard: unknown[] = [];
+    const answers = (script: readonly Saying[], appliance: boolean): unknown[] => {
+      const transport = new MemoryTransport(script);
+      const server = new DaemonServer(new DaemonChannel(transport), {
+        log: () => undefined,
+        ...(appliance
+          ? {
+              attach(attachment) {
+                if (attachment.disks === 5) throw new GuestfsError('ETIMEDOUT', 'one is missing');
+                heard.push({ ...attachment, seed: [...attachment.seed] });
+              },
+            }
+          : {}),
+      });
+      server.serve(new Daemon(emptyPlatform({ drives: [], warn: () => undefined }), server.hooks, actions));
+      return spoken(transport.received, ['', '', '', 'ping_daemon'])
+        .filter((item) => typeof item === 'object')
+        .map((item) => (item as { error?: string }).error);
+    };
+    const script = [attach(), attach({ disks: 5 }), attach({ nanoseconds: 1e9 }), ping];
+    assert.deepEqual(answers(script, true), [undefined, 'ETIMEDOUT', 'EPROTO', undefined]);
+    assert.deepEqual(heard, [{ ...told, seed: [1, 2, 3] }]);
+    assert.deepEqual(answers(script, false), ['ENOSYS', 'ENOSYS', 'ENOSYS', undefined]);
   });
 });

@@ -5,6 +5,7 @@ import { monotonicMilliseconds } from '../daemon/monotonic.ts';
 import { ProgressMeter } from '../daemon/progress-meter.ts';
 import { toGuestfsError } from '../daemon/failure.ts';
 import { GuestfsError } from '../errors/index.ts';
+import type { Attachment } from '../platform/attachment.ts';
 import { ChannelClosed, type DaemonChannel } from './daemon-channel.ts';
 import { FileInStream } from './file-in.ts';
 import { FileOutStream, streamBuffer } from './file-out.ts';
@@ -23,7 +24,7 @@ import {
   writeHeader,
   type Header,
 } from './messages.ts';
-import { HELLO, OWN_ACTIONS, readHello, writeAgreement } from './own-protocol.ts';
+import { ATTACH, HELLO, OWN_ACTIONS, readAttachment, readHello, writeAgreement } from './own-protocol.ts';
 import { givesFile, procedureEntry, takesFile } from './procedures.ts';
 import { readCall } from './xdr/calls.ts';
 import { XdrReader } from './xdr/reader.ts';
@@ -39,6 +40,8 @@ export interface ServerOptions {
   log(message: string): void;
   /** False leaves out what is beyond the protocol of libguestfs, as if the daemon were one of its. */
   own?: boolean;
+  /** The machine goes on elsewhere, with other disks: only an appliance allows that. */
+  attach?(attachment: Attachment): void;
   /** Called after every call. */
   answered?(): void;
   /** A line for every call and what became of it, without values: they may be secret. */
@@ -142,8 +145,16 @@ export class DaemonServer {
   }
 
   #answer(daemon: Daemon, { header, reader, message }: Request): void {
-    if (header.procedure === HELLO && this.#options.own !== false) {
-      this.#agree(daemon, header, reader);
+    const { own, attach } = this.#options;
+    if (header.procedure === HELLO && own !== false) {
+      this.#ownCall(header, () => this.#agree(daemon, header, reader));
+      return;
+    }
+    if (header.procedure === ATTACH && attach !== undefined) {
+      this.#ownCall(header, () => {
+        attach(readAttachment(reader));
+        this.#sendReply(header);
+      });
       return;
     }
     const entry = this.#entryOf(header.procedure);
@@ -242,16 +253,21 @@ export class DaemonServer {
   }
 
   #agree(daemon: Daemon, header: Header, reader: XdrReader): void {
+    const { chunk, warnings } = readHello(reader);
+    this.#ownActions = actionNames.filter((name) => {
+      const entry = actionEntry(name) as ActionEntry;
+      return entry.proc === null && entry.where === 'daemon' && daemon.implements(name);
+    });
+    this.#sendReply(header, (writer) => writeAgreement(writer, { chunk, actions: this.#ownActions }));
+    this.#chunkMax = chunk;
+    this.#warnings = warnings;
+    this.#streamBuffer = undefined;
+  }
+
+  /** A call beyond the actions. */
+  #ownCall(header: Header, call: () => void): void {
     try {
-      const { chunk, warnings } = readHello(reader);
-      this.#ownActions = actionNames.filter((name) => {
-        const entry = actionEntry(name) as ActionEntry;
-        return entry.proc === null && entry.where === 'daemon' && daemon.implements(name);
-      });
-      this.#sendReply(header, (writer) => writeAgreement(writer, { chunk, actions: this.#ownActions }));
-      this.#chunkMax = chunk;
-      this.#warnings = warnings;
-      this.#streamBuffer = undefined;
+      call();
     } catch (error) {
       if (!(error instanceof GuestfsError)) throw error;
       this.#sendError(header, error);

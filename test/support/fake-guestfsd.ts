@@ -4,6 +4,7 @@ import { emptyPlatform, fakeActions } from './fake-engine.ts';
 
 process.exitCode = await guestfsd(process.argv.slice(2), {
   createPlatform: (_options, warn) => emptyPlatform({ drives: [], warn }),
+  attach: () => undefined,
   actions: fakeActions,
   out: (text) => void process.stdout.write(text),
   log: (line) => void process.stderr.write(`${line}\n`),

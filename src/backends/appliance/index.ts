@@ -4,7 +4,7 @@ import type { Backend, BackendEvents, LaunchConfig } from '../backend.ts';
 import { ProgressMeter } from '../../daemon/progress-meter.ts';
 import { RemoteBackend } from '../remote/backend.ts';
 import { RemoteSession } from '../remote/session.ts';
-import { LAUNCH_WORD_BYTES, type Machine } from './launch/machine.ts';
+import type { Machine } from './launch/machine.ts';
 import { resizeConsole, startShell, type TerminalSize } from './launch/control.ts';
 import { launchMachine, type LaunchEvents, prepareMachine } from './launch/launch.ts';
 
@@ -58,25 +58,26 @@ export class ApplianceBackend extends RemoteBackend implements Backend {
       },
       cancelled: () => this.#ending,
     };
-    const launched = await launchMachine({ ...wanted, verbose, rescue: this.#rescue }, events).catch(
-      (error: unknown) => {
-        throw this.#ending ? new GuestfsError('EINTR', 'the launch was given up') : error;
-      },
-    );
+    const connect = (channel: Socket): RemoteSession => {
+      const session = new RemoteSession(channel, this.#events, () => {
+        // A machine that does not come up, or is only to be saved, is no loss.
+        if (this.session === session) this.#lost();
+      });
+      channel.resume();
+      return session;
+    };
+    const request = { ...wanted, verbose, rescue: this.#rescue, connect };
+    const launched = await launchMachine(request, events).catch((error: unknown) => {
+      throw this.#ending ? new GuestfsError('EINTR', 'the launch was given up') : error;
+    });
     this.#machine = launched.machine;
     this.#channel = launched.channel;
     this.#control = launched.control;
-    // The session waits for it, and a machine that was saved has said it long ago.
-    launched.channel.unshift(LAUNCH_WORD_BYTES);
-    const session = new RemoteSession(launched.channel, this.#events, () => this.#lost());
-    launched.channel.resume();
-    try {
-      await launched.machine.orEnd(session.start());
-    } catch (error) {
+    this.session = launched.session;
+    if (launched.session.closed !== undefined) {
       await this.kill();
-      throw error;
+      throw launched.session.closed;
     }
-    this.session = session;
     meter.finish();
     this.idle(true);
   }

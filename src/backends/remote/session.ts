@@ -5,7 +5,15 @@ import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import type { AsyncSource, AsyncTarget, WireCall } from '../../rpc/library-call.ts';
 import { LibraryConnection } from '../../rpc/library-connection.ts';
 import { CHUNK_MAX, HEADER_LENGTH, MESSAGE_MAX } from '../../rpc/messages.ts';
-import { HELLO, OWN_ACTIONS, readAgreement, writeHello } from '../../rpc/own-protocol.ts';
+import type { Attachment } from '../../platform/attachment.ts';
+import {
+  ATTACH,
+  HELLO,
+  OWN_ACTIONS,
+  readAgreement,
+  writeAttachment,
+  writeHello,
+} from '../../rpc/own-protocol.ts';
 import { givesFile } from '../../rpc/procedures.ts';
 import { writeCall } from '../../rpc/xdr/calls.ts';
 import { XdrReader } from '../../rpc/xdr/reader.ts';
@@ -40,11 +48,9 @@ export class RemoteSession {
   /** Wait until the daemon is ready, and find out whether it is one of ours. Rejects where the connection ends first. */
   async start(): Promise<void> {
     await this.#connection.ready();
-    const writer = new XdrWriter(64);
-    writeHello(writer);
-    const hello: WireCall = { procedure: HELLO, name: 'launch', body: writer.bytes(), optargs: 0n };
     try {
-      const { chunk, actions } = readAgreement(new XdrReader(await this.#connection.call(hello)));
+      const answer = await this.#connection.call(ownCall(HELLO, writeHello));
+      const { chunk, actions } = readAgreement(new XdrReader(answer));
       this.#connection.chunkMax = chunk;
       for (const [index, action] of actions.entries()) this.#own.set(action, OWN_ACTIONS + index);
     } catch (error) {
@@ -52,6 +58,16 @@ export class RemoteSession {
       if (this.#connection.closed !== undefined) throw error;
       this.#connection.chunkMax = CHUNK_MAX;
     }
+  }
+
+  /** Tell a machine that was stopped what is new. Rejects where its daemon is none of an appliance, or with its error. */
+  async attach(attachment: Attachment): Promise<void> {
+    await this.#connection.call(ownCall(ATTACH, (writer) => writeAttachment(writer, attachment)));
+  }
+
+  /** Why there is no connection any more; undefined while there is one. */
+  get closed(): GuestfsError | undefined {
+    return this.#connection.closed;
   }
 
   /** True if the daemon is one of this package. */
@@ -213,6 +229,13 @@ interface Streams {
   procedure?: number;
   /** Action that progress is reported for, where that is another one. */
   reportAs?: string;
+}
+
+/** A call beyond the actions. */
+function ownCall(procedure: number, write: (writer: XdrWriter) => void): WireCall {
+  const writer = new XdrWriter(ARGUMENTS_MAX);
+  write(writer);
+  return { procedure, name: 'launch', body: writer.bytes(), optargs: 0n };
 }
 
 function requireEntry(name: string): ActionEntry {

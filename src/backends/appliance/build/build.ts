@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { uuidText } from '../../../bytes/guid.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import { hostError } from '../../io/host-error.ts';
+import { MARK } from './cache.ts';
 import { cpioOf } from './cpio.ts';
 import { unpackKernel } from './kernel-image.ts';
 import { COMPILED_FILE, compileDaemon } from './daemon-start.ts';
@@ -24,9 +25,6 @@ export interface BuiltAppliance {
   /** Why the daemon has to be compiled at every start; absent where it has not. */
   notCompiled?: string;
 }
-
-/** File whose presence tells that a folder is an appliance; libguestfs looks for it too. */
-export const MARK = 'README.fixed';
 
 /** UUID of the root: from the key, so that the same inputs make the same root. */
 function uuidOf(key: string): Uint8Array {

@@ -14,6 +14,8 @@ import { join } from 'node:path';
 import { GuestfsError } from '../../../errors/index.ts';
 import { hostError } from '../../io/host-error.ts';
 
+/** File whose presence tells that a folder is an appliance; libguestfs looks for it too. */
+export const MARK = 'README.fixed';
 /** Characters of the key that name a folder. */
 const KEY_LENGTH = 16;
 /** Days without use after which an appliance or a saved machine is removed. */

@@ -3,11 +3,10 @@ import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileS
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageVersion } from '../../../actions/version.ts';
-import { MARK, writeAppliance } from './build.ts';
-import { applianceCache, folderOf, KEPT_DAYS, madeOnce, noteUse, tidyCache } from './cache.ts';
+import { applianceCache, folderOf, KEPT_DAYS, madeOnce, MARK, noteUse, tidyCache } from './cache.ts';
 import type { FileSet } from './file-set.ts';
 import { chooseKernel } from './kernel-choice.ts';
-import { type AppliancePlan, type BuildInputs, planAppliance } from './plan.ts';
+import type { AppliancePlan, BuildInputs } from './plan.ts';
 
 const PARTS = [MARK, 'kernel', 'initrd', 'root'];
 /** Folders whose change may mean that a program came or went. */
@@ -62,6 +61,11 @@ export async function cachedAppliance(
     noteUse(current.folder);
     return current.folder;
   }
+  // Most launches build nothing, and begin sooner without loading what builds.
+  const [{ planAppliance }, { writeAppliance }] = await Promise.all([
+    import('./plan.ts'),
+    import('./build.ts'),
+  ]);
   const plan = planAppliance(inputs);
   const folder = folderOf(cache, plan.key);
   await madeOnce(cache, folder, (unfinished) => {

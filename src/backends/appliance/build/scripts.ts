@@ -278,24 +278,13 @@ rescue() {
   echo ended
 }
 
-# Serves a library that has its own line into the machine: \`drives COUNT SECONDS SEED\` after a restore,
-# \`shell ROWS COLUMNS\` for a person, \`size ROWS COLUMNS\` when the person's terminal has another size.
+# Serves a library that has its own line into the machine: \`shell ROWS COLUMNS\` for a person, \`size ROWS COLUMNS\` when
+# the person's terminal has another size.
 serve_control() {
-  while read -r command count seconds seed; do
+  while read -r command rows columns; do
     case $command in
-    drives)
-      date -s "@$seconds" >/dev/null
-      echo "$seed" >/dev/urandom
-      target=0
-      while [ $((target + 1)) -lt "$count" ]; do
-        for entry in /sys/class/scsi_host/*/scan; do echo "0 $target 0" >"$entry"; done
-        target=$((target + 1))
-      done
-      wait_drives "$count"
-      echo ready
-      ;;
-    shell) rescue "$count" "$seconds" & ;;
-    size) stty -F "$tty" rows "$count" cols "$seconds" ;;
+    shell) rescue "$rows" "$columns" & ;;
+    size) stty -F "$tty" rows "$rows" cols "$columns" ;;
     esac
   done
 }
@@ -312,7 +301,7 @@ channel=$guestfs_channel
 case $channel in /dev/virtio-ports/*) [ -e "$channel" ] || channel=$(port "\${channel#/dev/virtio-ports/}") ;; esac
 cd /
 daemon() {
-  node /usr/lib/guestfs/start.cjs --channel "$channel" \${guestfs_verbose:+-v} \${guestfs_network:+-n}
+  node /usr/lib/guestfs/start.cjs --machine --channel "$channel" \${guestfs_verbose:+-v} \${guestfs_network:+-n}
 }
 if [ "$guestfs_rescue" = 1 ]; then
   # The library waits for the daemon; the person wants the shell, and the machine ends with it.

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { decodeText } from '../../../bytes/text.ts';
 import { GuestfsError } from '../../../errors/index.ts';
-import { MARK } from '../build/build.ts';
+import type { RemoteSession } from '../../remote/session.ts';
+import { MARK } from '../build/cache.ts';
 import { cachedAppliance, daemonBundle, fixedAppliance } from '../build/locate.ts';
 import type { MachineFacts, MachinePlan } from './arguments.ts';
-import { announceDrives } from './control.ts';
+import { attachmentOf } from './attachment.ts';
 import { driveSource } from './drive-source.ts';
-import { Machine, type MachineEvents, type MachineLines } from './machine.ts';
+import { LAUNCH_WORD_BYTES, Machine, type MachineEvents, type MachineLines } from './machine.ts';
 import { PrivateFolder } from './private-folder.ts';
 import { type Hypervisor, probeHypervisor } from './probe.ts';
 import { dropSavedMachine, restore, savedMachine, socketsIn, within } from './saved.ts';
@@ -34,6 +35,8 @@ export interface LaunchRequest {
   settings: MachineSettings;
   drives: readonly MachineDrive[];
   verbose: boolean;
+  /** Begin to speak through a line on which the launch word is still to come. */
+  connect(channel: Socket): RemoteSession;
   /** For a person who works in it, with {@link startShell}. */
   rescue?: boolean;
 }
@@ -41,13 +44,16 @@ export interface LaunchRequest {
 /** A machine whose daemon can be spoken to. */
 export interface LaunchedMachine {
   machine: Machine;
-  /** The line to the daemon; the launch word was taken from it. */
+  /** The line to the daemon, and the session on it, which has started. */
   channel: Socket;
+  session: RemoteSession;
   /** The line to the scripts; an appliance of libguestfs has none. */
   control?: Socket;
   /** How it came up. */
   how: 'booted' | 'restored';
 }
+
+type Connect = LaunchRequest['connect'];
 
 const STEPS = 12;
 /** Milliseconds that a restored machine may take to see its disks. */
@@ -148,10 +154,11 @@ async function bringUp(
     secrets: folder.keepSecrets(secrets),
   });
   checkWanted(events);
-  const restored = maySave(facts) ? await tryRestore(facts, planIn, hypervisor, events) : {};
+  const { connect } = request;
+  const restored = maySave(facts) ? await tryRestore(facts, planIn, hypervisor, connect, events) : {};
   checkWanted(events);
   if (restored.launched !== undefined) return restored.launched;
-  const booted = await boot(planIn, bootLimit(settings, hypervisor), facts, events);
+  const booted = await boot(planIn, bootLimit(settings, hypervisor), facts, connect, events);
   // What boots with the same drives and could not be restored was saved badly.
   if (restored.unusable !== undefined) dropSavedMachine(restored.unusable);
   return booted;
@@ -185,13 +192,15 @@ async function tryRestore(
   facts: MachineFacts,
   planIn: (folder: PrivateFolder) => MachinePlan,
   hypervisor: Hypervisor,
+  connect: Connect,
   events: LaunchEvents,
 ): Promise<Restored> {
   const { settings, drives } = facts;
   const output = outputOf(events);
   let saved: string;
   try {
-    saved = await savedMachine(facts, hypervisor.version, bootLimit(settings, hypervisor), output);
+    const limit = bootLimit(settings, hypervisor);
+    saved = await savedMachine(facts, hypervisor.version, limit, connect, output);
   } catch (error) {
     events.library(`no machine can be saved: ${(error as Error).message}`);
     return {};
@@ -200,17 +209,22 @@ async function tryRestore(
   try {
     const folder = new PrivateFolder(placesOf(settings));
     const { machine, lines } = await restore(planIn, saved, folder, output);
+    const { channel, control } = lines;
+    // A machine that was saved has said the launch word long ago.
+    channel.unshift(LAUNCH_WORD_BYTES);
+    const session = connect(channel);
+    const speak = async (): Promise<void> => {
+      await session.start();
+      await session.attach(attachmentOf(drives.length + 1));
+    };
     try {
-      await within(
-        DRIVES_LIMIT + drives.length * DRIVE_LIMIT,
-        machine.orEnd(announceDrives(lines.control, drives.length + 1)),
-      );
+      await within(DRIVES_LIMIT + drives.length * DRIVE_LIMIT, machine.orEnd(speak()));
     } catch (error) {
       await machine.kill();
       throw error;
     }
     events.progress(STEPS, STEPS);
-    return { launched: { machine, channel: lines.channel, control: lines.control, how: 'restored' } };
+    return { launched: { machine, channel, session, control, how: 'restored' } };
   } catch (error) {
     events.library(`the saved machine cannot be used: ${(error as Error).message}`);
     return { unusable: saved };
@@ -221,6 +235,7 @@ async function boot(
   planIn: (folder: PrivateFolder) => MachinePlan,
   limit: number,
   { settings, appliance }: MachineFacts,
+  connect: Connect,
   events: LaunchEvents,
 ): Promise<LaunchedMachine> {
   let spoke = false;
@@ -234,14 +249,17 @@ async function boot(
   });
   events.progress(3, STEPS);
   try {
-    const up = async (): Promise<MachineLines> => {
+    const up = async (): Promise<MachineLines & { session: RemoteSession }> => {
       const lines = await machine.lines();
       await machine.launchWord(lines.channel);
-      return lines;
+      lines.channel.unshift(LAUNCH_WORD_BYTES);
+      const session = connect(lines.channel);
+      await machine.orEnd(session.start());
+      return { ...lines, session };
     };
-    const { channel, control } = await within(limit, up());
+    const { channel, control, session } = await within(limit, up());
     events.progress(STEPS, STEPS);
-    return { machine, channel, ...(appliance.own ? { control } : {}), how: 'booted' };
+    return { machine, channel, session, ...(appliance.own ? { control } : {}), how: 'booted' };
   } catch (error) {
     await machine.kill();
     throw error;

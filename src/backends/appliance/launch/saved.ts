@@ -14,12 +14,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { createConnection, createServer } from 'node:net';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { GuestfsError } from '../../../errors/index.ts';
+import type { RemoteSession } from '../../remote/session.ts';
 import { applianceCache, KEPT_DAYS, madeOnce, noteUse, tidyCache } from '../build/cache.ts';
 import type { MachineFacts, MachinePlan } from './arguments.ts';
-import { Machine, type MachineEvents, type MachineLines } from './machine.ts';
+import { attachmentOf } from './attachment.ts';
+import { LAUNCH_WORD_BYTES, Machine, type MachineEvents, type MachineLines } from './machine.ts';
 import { Monitor } from './monitor.ts';
 import { PrivateFolder } from './private-folder.ts';
 
@@ -30,6 +32,9 @@ const POLL = 5;
 /** Milliseconds that saving or restoring may take before the machine boots instead. */
 const LIMIT = 30_000;
 const MIB = 1024 * 1024;
+const REHEARSALS = 3;
+/** Actions that find out nothing about disks that would be remembered. */
+const REHEARSED = ['ping_daemon', 'list_devices'];
 const CAPABILITY = { capabilities: [{ capability: 'x-ignore-shared', state: true }] };
 
 /** What makes a saved machine another one: everything of the command line that is not the user's disks. */
@@ -54,12 +59,13 @@ export async function savedMachine(
   plan: MachineFacts,
   hypervisor: string,
   limit: number,
+  connect: (channel: Socket) => RemoteSession,
   events: MachineEvents,
 ): Promise<string> {
   const cache = applianceCache(plan.settings.cachedir);
   const folder = join(cache, `machine-${keyOf(plan, hypervisor).slice(0, 16)}`);
   await madeOnce(cache, folder, async (unfinished) => {
-    await save(plan, unfinished, limit, events);
+    await save(plan, unfinished, limit, connect, events);
     tidyCache(cache, unfinished, KEPT_DAYS);
   });
   const { mode, uid } = statSync(folder);
@@ -87,6 +93,7 @@ async function save(
   facts: MachineFacts,
   target: string,
   limit: number,
+  connect: (channel: Socket) => RemoteSession,
   events: MachineEvents,
 ): Promise<void> {
   const { settings } = facts;
@@ -104,19 +111,34 @@ async function save(
   });
   const machine = await Machine.start(planIn, folder, events);
   try {
-    const state = await within(limit, machine.orEnd(bootAndStop(machine, folder)));
+    const state = await within(limit, machine.orEnd(bootAndStop(machine, connect, folder)));
     writeFileSync(join(target, STATE), state, { flag: 'wx', mode: 0o600 });
   } finally {
     await machine.kill();
   }
 }
 
-async function bootAndStop(machine: Machine, folder: PrivateFolder): Promise<Buffer> {
+async function bootAndStop(
+  machine: Machine,
+  connect: (channel: Socket) => RemoteSession,
+  folder: PrivateFolder,
+): Promise<Buffer> {
   const { channel, monitor } = await machine.lines();
   await machine.launchWord(channel);
+  channel.unshift(LAUNCH_WORD_BYTES);
+  await rehearse(connect(channel));
   const qemu = await Monitor.on(monitor!);
   await qemu.run('migrate-set-capabilities', CAPABILITY);
   return within(LIMIT, receiveState(qemu, folder));
+}
+
+/** What every launch begins with is done once, so that what it needs is loaded and compiled in the memory that is kept. */
+async function rehearse(session: RemoteSession): Promise<void> {
+  for (let turn = 0; turn < REHEARSALS; turn++) {
+    await session.start();
+    await session.attach(attachmentOf(1));
+    for (const action of REHEARSED) await session.call({ action, args: [], options: {}, serial: 0 });
+  }
 }
 
 /** Have qemu write its state into a socket of ours: programs it may not start. */
