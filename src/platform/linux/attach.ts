@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { GuestfsError } from '../../errors/index.ts';
+import { linuxLibrary } from '../../native/library.ts';
 import type { Attachment } from '../attachment.ts';
-import { loadLibc } from './kernel-calls.ts';
+
 import { runTool } from './run-tool.ts';
 import { sysNames, sysText } from './sysfs.ts';
 
@@ -50,7 +51,7 @@ function readyDisks(): number {
 }
 
 function setClock(seconds: number, nanoseconds: number): void {
-  const libc = loadLibc();
+  const libc = linuxLibrary();
   if (libc === undefined) {
     runTool('date', ['-s', `@${seconds}.${String(nanoseconds).padStart(9, '0')}`]);
     return;
