@@ -58,7 +58,7 @@ function setClock(seconds: number, nanoseconds: number): void {
   }
   // struct timespec of machines whose long has 64 bits.
   const time = new BigInt64Array([BigInt(seconds), BigInt(nanoseconds)]);
-  if (libc.function('int clock_settime(int clock, void *time)')(CLOCK_REALTIME, time) !== 0) {
+  if (libc.numeric('int clock_settime(int clock, void *time)')(CLOCK_REALTIME, time) !== 0) {
     throw new GuestfsError('EIO', `the clock of the machine cannot be set: errno ${libc.errno()}`);
   }
 }
