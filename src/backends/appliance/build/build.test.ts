@@ -15,7 +15,7 @@ import { chooseKernel } from './kernel-choice.ts';
 import { unpackKernel } from './kernel-image.ts';
 import { LibraryFinder } from './libraries.ts';
 import { readLibraryCache } from './library-cache.ts';
-import { ModuleIndex, moduleName } from './modules.ts';
+import { ModuleIndex, moduleName, unsignedLength } from './modules.ts';
 import type { AppliancePlan } from './plan.ts';
 import { rootImageSize, writeRootImage } from './root-image.ts';
 
@@ -210,6 +210,29 @@ describe('files of the appliance', () => {
     assert.match(run('debugfs', '-R', 'stat /usr/bin/tool', image), /Mode: {2}0755[\s\S]*Size: 100000/);
     if (hasTool('blkid')) assert.match(run('blkid', '-p', image), /UUID="07070707-0707/);
   });
+});
+
+test('a module is taken without its signature', () => {
+  const module = Buffer.from('the module itself');
+  const signature = Buffer.alloc(300, 7);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(signature.length);
+  const end = Buffer.concat([Buffer.alloc(8, 2), length, Buffer.from('~Module signature appended~\n')]);
+  const path = join(folder.path, 'x.ko');
+  const lengthOf = (...parts: Uint8Array[]): number => {
+    writeFileSync(path, Buffer.concat(parts));
+    return unsignedLength(path);
+  };
+  assert.equal(lengthOf(module, signature, end), module.length);
+  // What has none, and what only looks as if it had one.
+  assert.equal(lengthOf(module), module.length);
+  assert.equal(lengthOf(module, Buffer.alloc(100)), module.length + 100);
+  assert.equal(lengthOf(signature, end), signature.length + end.length);
+  const files = new FileSet();
+  lengthOf(module, signature, end);
+  files.file('/x.ko', path, module.length);
+  assert.match(Buffer.from(cpioOf(files)).toString('latin1'), /the module itself\0/);
+  assert.equal(files.size, module.length);
 });
 
 test('a folder that holds something else is not built into', () => {

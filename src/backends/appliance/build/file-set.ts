@@ -9,7 +9,7 @@ import { hostError } from '../../io/host-error.ts';
 export type FileSetEntry =
   | { kind: 'directory'; mode: number }
   | { kind: 'link'; target: string }
-  /** `mtime` in milliseconds tells a changed file apart. */
+  /** The first `size` bytes of a file; `mtime` in milliseconds tells a changed one apart. */
   | { kind: 'file'; mode: number; source: string; size: number; mtime: number }
   | { kind: 'content'; mode: number; bytes: Uint8Array };
 
@@ -54,11 +54,12 @@ export class FileSet {
     this.#entries.set(path, { kind: 'content', mode, bytes });
   }
 
-  /** A file of the host under a path of its own choice. Throws where it cannot be read. */
-  file(path: string, source: string): void {
+  /** A file of the host, or its first bytes, under a path of its own choice. Throws where it cannot be read. */
+  file(path: string, source: string, length?: number): void {
     const { size, mode, mtimeMs } = this.#stat(source);
     this.#parents(path);
-    this.#entries.set(path, { kind: 'file', mode: mode & 0o755, source, size, mtime: mtimeMs });
+    const entry = { mode: mode & 0o755, source, size: length ?? size, mtime: mtimeMs };
+    this.#entries.set(path, { kind: 'file', ...entry });
   }
 
   /**
@@ -116,5 +117,5 @@ function lstat(path: string): Stats {
 /** Content of an entry that has some. */
 export function contentOf(entry: FileSetEntry): Uint8Array {
   if (entry.kind === 'content') return entry.bytes;
-  return entry.kind === 'file' ? readFileSync(entry.source) : new Uint8Array(0);
+  return entry.kind === 'file' ? readFileSync(entry.source).subarray(0, entry.size) : new Uint8Array(0);
 }

@@ -10,7 +10,7 @@ import { DAEMON_FILE, DAEMON_START, START_FILE } from './daemon-start.ts';
 import { FileSet } from './file-set.ts';
 import { chooseKernel, type KernelChoice } from './kernel-choice.ts';
 import { LibraryFinder } from './libraries.ts';
-import { ModuleIndex } from './modules.ts';
+import { ModuleIndex, unsignedLength } from './modules.ts';
 import { INITRD_LOADER, INITRD_LOADER_OPTIONS, INITRD_MOUNTS, LVM_CONFIG, ROOT_SCRIPT } from './scripts.ts';
 import { STARTING, TOOL_GROUPS } from './tool-groups.ts';
 
@@ -173,7 +173,9 @@ function addModules(
   files.host(index.folder);
   const folder = realpathSync(index.folder);
   const named = readdirSync(folder).filter((name) => tables.test(name));
-  for (const path of [...paths, ...named]) files.file(join(folder, path), join(folder, path));
+  for (const name of named) files.file(join(folder, name), join(folder, name));
+  for (const module of paths)
+    files.file(join(folder, module), join(folder, module), unsignedLength(join(folder, module)));
 }
 
 /** System calls that Node has not got come from koffi, where it is installed beside the daemon. */

@@ -80,16 +80,21 @@ function fill(writer: FileSystemWriter, root: number, entries: readonly [string,
     } else {
       const inode = writer.create(parent, name, { mode: S_IFREG | entry.mode, ...owner });
       if (entry.kind === 'content') writer.write(inode, 0, entry.bytes);
-      else copyInto(writer, inode, entry.source, piece);
+      else copyInto(writer, inode, entry, piece);
     }
   }
 }
 
-function copyInto(writer: FileSystemWriter, inode: number, source: string, piece: Uint8Array): void {
+function copyInto(
+  writer: FileSystemWriter,
+  inode: number,
+  { source, size }: { source: string; size: number },
+  piece: Uint8Array,
+): void {
   const fd = openSync(source, 'r');
   try {
-    for (let offset = 0; ;) {
-      const length = readSync(fd, piece, 0, piece.length, offset);
+    for (let offset = 0; offset < size;) {
+      const length = readSync(fd, piece, 0, Math.min(piece.length, size - offset), offset);
       if (length === 0) return;
       writer.write(inode, offset, piece.subarray(0, length));
       offset += length;
