@@ -15,6 +15,7 @@ import { LinuxLvm } from './lvm.ts';
 import { LinuxMounts } from './mounts.ts';
 import { openPrivateTree, orUnsupported, UNTOUCHED } from './private-tree.ts';
 import { findProgram } from './run-tool.ts';
+import { makeStandardLinks } from './standard-links.ts';
 import { subvolumeMountables } from './subvolumes.ts';
 import { machineDisks, sysText } from './sysfs.ts';
 import { LinuxTools } from './tools.ts';
@@ -53,6 +54,7 @@ export class LinuxPlatform implements Platform, TreeOpener {
     const live = config.sysroot === '/';
     // Modes are the guest's business: the daemon takes its umask out of them.
     process.umask(0);
+    if (!live) makeStandardLinks();
     this.#warn = config.warn;
     this.#calls = kernelCalls();
     const tree = new KernelTree(config.sysroot, this.#calls);
