@@ -1,6 +1,6 @@
 import { accessSync, constants, copyFileSync, existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
+import { bindMounts } from './bind-mounts.ts';
 import type { KernelTree } from './kernel-tree.ts';
-import { runTool } from './run-tool.ts';
 
 /** What a program of the guest expects to find, from the machine that it runs on. */
 const BOUND = ['/dev', '/dev/pts', '/proc', '/sys', '/sys/fs/selinux'];
@@ -12,20 +12,21 @@ const RESOLVER = '/etc/resolv.conf';
  * guest lacks is left out.
  */
 export function inGuestRoot<T>(tree: KernelTree, network: boolean, run: (root: string) => T): T {
+  const mounts = bindMounts();
   const bound: string[] = [];
   let restore: () => void = () => undefined;
   try {
     for (const path of BOUND) {
       const target = directory(tree, path);
       if (target === undefined || !existsSync(path)) continue;
-      runTool('mount', ['--bind', '--', path, target], { about: { path } });
+      mounts.bind(path, target);
       bound.push(target);
     }
     if (network) restore = withResolver(tree);
     return run(tree.root);
   } finally {
     restore();
-    for (const target of bound.toReversed()) release(target);
+    for (const target of bound.toReversed()) mounts.release(target);
   }
 }
 
@@ -37,12 +38,6 @@ function directory(tree: KernelTree, path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Something that the program left running may hold it: it goes with the last user then. */
-function release(target: string): void {
-  const run = runTool('umount', ['--', target], { accept: [1, 32] });
-  if (run.status !== 0) runTool('umount', ['-l', '--', target], { accept: [1, 32] });
 }
 
 /** Put the machine's resolv.conf into the guest, and give back what takes it out again. */
