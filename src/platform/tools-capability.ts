@@ -10,6 +10,8 @@ export interface ToolOptions {
   readonly limit?: number;
   /** Permissions that its new files do not get; 022 if absent. */
   readonly umask?: number;
+  /** It leaves a program running, which is not waited for, although that holds its output open. */
+  readonly background?: boolean;
   /** Run it in the guest's root, with /dev, /proc and /sys there. The program is looked for in the guest then. */
   readonly inGuest?: boolean;
   /** The device or path that a failure is about. */

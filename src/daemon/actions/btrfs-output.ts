@@ -54,9 +54,9 @@ export function parseShownDevices(text: string): string[] {
   return [...text.matchAll(/^\s*devid\s+\d+\s.*\spath (.+)$/gm)].map(([, path]) => path as string);
 }
 
-/** What `btrfs balance status` prints, which is nothing of this where none goes on. */
+/** What `btrfs balance status` prints; it has no such words where none goes on. */
 export function parseBalance(text: string): Btrfsbalance {
-  const state = /^Balance on .* is (\w+)/m.exec(text)?.[1] ?? '';
+  const state = /^Balance on .* is (\w+)/m.exec(text)?.[1] ?? 'none';
   const counts = /^(\d+) out of about (\d+) chunks balanced \((\d+) considered\),\s*(\d+)% left/m.exec(text);
   const count = (index: number): number => Number(counts?.[index] ?? '0');
   return {

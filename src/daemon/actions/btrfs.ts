@@ -27,6 +27,12 @@ function onPath(context: ActionContext, path: string, ...args: readonly string[]
   runOnPath(context, path, 'btrfs', (host) => [...args, host]);
 }
 
+/** Run `btrfs ... PATH` that goes on in the background. */
+function startOnPath(context: ActionContext, path: string, ...args: readonly string[]): void {
+  const host = guestPath(context, path);
+  toolsOf(context).run('btrfs', [...args, host], { background: true, about: { path } });
+}
+
 /** Run `btrfs ... PATH` about a file of the guest and give what it prints. */
 function ask(
   context: ActionContext,
@@ -242,11 +248,11 @@ export const btrfsActions = {
   // 1: a balance goes on.
   btrfs_balance_status: (context, path) => parseBalance(ask(context, path, ['balance', 'status'], [1])),
 
-  btrfs_scrub_start: (context, path) => onPath(context, path, 'scrub', 'start'),
+  btrfs_scrub_start: (context, path) => startOnPath(context, path, 'scrub', 'start'),
 
   btrfs_scrub_cancel: (context, path) => onPath(context, path, 'scrub', 'cancel'),
 
-  btrfs_scrub_resume: (context, path) => onPath(context, path, 'scrub', 'resume'),
+  btrfs_scrub_resume: (context, path) => startOnPath(context, path, 'scrub', 'resume'),
 
   btrfs_scrub_full: (context, path, options) =>
     onPath(context, path, 'scrub', 'start', '-B', ...when(options.readonly, '-r')),

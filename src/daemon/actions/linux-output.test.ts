@@ -87,7 +87,7 @@ test('btrfs qgroup show, filesystem show, balance status, scrub status', () => {
     ),
     ['/dev/loop0'],
   );
-  assert.equal(parseBalance("No balance found on '.'\n").btrfsbalanceStatus, '');
+  assert.equal(parseBalance("No balance found on '.'\n").btrfsbalanceStatus, 'none');
   assert.deepEqual(
     parseBalance("Balance on '/mnt' is paused\n1 out of about 3 chunks balanced (2 considered),  67% left\n"),
     {

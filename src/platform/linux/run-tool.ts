@@ -80,6 +80,7 @@ export interface RunOptions extends Omit<ToolOptions, 'inGuest'> {
 /** Run a program to its end. Throws as ToolsCapability says. */
 export function runTool(program: string, args: readonly string[], options: RunOptions = {}): ToolResult {
   const [file, argv] = commandLine(program, args, options);
+  if (options.background === true) return runInFront(program, file, argv, options);
   const limit = options.limit ?? OUTPUT_LIMIT;
   const run = withUmask(options, () =>
     spawnSync(file, argv, {
@@ -112,6 +113,27 @@ export function runTool(program: string, args: readonly string[], options: RunOp
   const stderr = decodeText(run.stderr).replace(/\s+$/, '');
   check(program, run.status, run.signal, stderr, options, decodeText(run.stdout.subarray(0, QUOTED)));
   return { status: run.status ?? 0, stdout: run.stdout, stderr };
+}
+
+/** Run a program up to its own end. What it leaves running writes to a file whose name is gone, instead of a pipe. */
+function runInFront(program: string, file: string, argv: readonly string[], options: RunOptions): ToolResult {
+  const folder = mkdtempSync(join(tmpdir(), 'guestfs-'));
+  try {
+    const path = join(folder, 'messages');
+    const fd = openSync(path, 'wx', 0o600);
+    try {
+      const { status, signal } = withUmask(options, () =>
+        spawnSync(file, argv, { env: environment(options), stdio: ['ignore', fd, fd] }),
+      );
+      const text = decodeText(readFileSync(path).subarray(0, CHUNK)).replace(/\s+$/, '');
+      check(program, status, signal, text, options);
+      return { status: status ?? 0, stdout: new Uint8Array(0), stderr: text };
+    } finally {
+      closeSync(fd);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Run a program whose input or output passes by; see ToolsCapability. */
