@@ -6,8 +6,8 @@ import type { DaemonActions } from '../generated/contract.ts';
 import { outputLines, toolsOf, wantMounted } from '../tools.ts';
 import { cancellable } from '../sink.ts';
 
-/** Bytes of output that one result holds; more goes through command_out and sh_out. */
-const LIMIT = 64 * 1024 * 1024;
+/** Bytes of output that the longest message of the protocol (4 MiB) has room for beside what else is in it. */
+const LIMIT = 4 * 1024 * 1024 - 128;
 
 function split(words: readonly string[]): [string, readonly string[]] {
   const [program, ...args] = words;
@@ -20,10 +20,17 @@ function split(words: readonly string[]): [string, readonly string[]] {
 function command(context: ActionContext, words: readonly string[]): string {
   const [program, args] = split(words);
   wantMounted(context);
-  return decodeText(
-    toolsOf(context).run(program, args, { inGuest: true, limit: LIMIT, umask: umaskOf(context).value })
-      .stdout,
-  );
+  const options = { inGuest: true, limit: LIMIT, umask: umaskOf(context).value };
+  try {
+    return decodeText(toolsOf(context).run(program, args, options).stdout);
+  } catch (error) {
+    if (!(error instanceof GuestfsError) || error.code !== 'EFBIG') throw error;
+    throw new GuestfsError(
+      'E2BIG',
+      `${program} prints more than the ${LIMIT} bytes that a result may have; command_out and sh_out take any amount`,
+      { cause: error },
+    );
+  }
 }
 
 function commandOut(context: ActionContext, words: readonly string[], output: ByteSink): void {

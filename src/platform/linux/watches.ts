@@ -48,7 +48,7 @@ export class LinuxWatches implements WatchCapability {
   }
 
   remove(watch: number): void {
-    this.#checked(this.#remove(this.#fd ?? -1, watch), 'inotify_rm_watch');
+    this.#checked(this.#remove(this.#fd ?? -1, watch), `no watch has the number ${watch}: inotify_rm_watch`);
   }
 
   read(): WatchEvent[] {
