@@ -61,8 +61,13 @@ export const selinuxActions = {
     try {
       writeFileSync(CURRENT, context);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EINVAL') throw withoutSelinux(error);
-      throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EINVAL' && code !== 'EPERM') throw error;
+      const why =
+        code === 'EINVAL'
+          ? 'the policy that the kernel has loaded does not know it'
+          : 'the kernel lets a program that has threads, as this daemon has, change only within its type and into types bounded by it';
+      throw new GuestfsError(code, `${context}: ${why}`, { cause: error });
     }
   },
 } satisfies Partial<DaemonActions>;

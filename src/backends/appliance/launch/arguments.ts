@@ -179,7 +179,8 @@ function kernelWords(plan: MachinePlan, console: string): string {
   words.push(verbose ? 'guestfs_verbose=1' : 'quiet');
   if (settings.network) words.push('guestfs_network=1');
   words.push(`selinux=${settings.selinux ? 1 : 0}`);
-  if (settings.selinux) words.push('enforcing=0');
+  // Kernels that have several security modules start the first of their list, whatever selinux says.
+  if (settings.selinux) words.push('security=selinux', 'enforcing=0');
   const term = process.env['TERM'];
   words.push(`TERM=${term !== undefined && /^[\w.+-]+$/.test(term) ? term : 'linux'}`);
   if (/^[\w.-]+$/.test(settings.identifier)) words.push(`guestfs_identifier=${settings.identifier}`);
