@@ -1,7 +1,8 @@
-import { closeSync, mkdtempSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GuestfsError } from '../../errors/index.ts';
+import { compareBytes } from '../../vfs/order.ts';
 import type { ByteSource } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { toolsOf, wantMounted, wantNoOption } from '../tools.ts';
@@ -9,6 +10,9 @@ import { toolsOf, wantMounted, wantNoOption } from '../tools.ts';
 const CHUNK = 256 * 1024;
 /** Bytes in a chunk of a stream, as libguestfs sends them. */
 const WIRE_CHUNK = 8192;
+
+/** Where the kernel shows the devices that a host shares folders by. */
+const SHARED_FOLDERS = '/sys/bus/virtio/drivers/9pnet_virtio';
 
 let folder: string | undefined;
 
@@ -50,6 +54,17 @@ export const internalLinuxActions = {
   },
 
   debug_upload: (_context, source, name, mode) => upload(source, name, mode),
+
+  list_9p(context) {
+    const tools = toolsOf(context);
+    if (tools.has('modprobe')) tools.run('modprobe', ['--quiet', '9pnet_virtio'], { accept: [1] });
+    if (!existsSync(SHARED_FOLDERS)) return [];
+    return readdirSync(SHARED_FOLDERS)
+      .map((device) => join(SHARED_FOLDERS, device, 'mount_tag'))
+      .filter((file) => existsSync(file))
+      .map((file) => readFileSync(file, 'utf8').replace(/[\0\n]+$/, ''))
+      .toSorted(compareBytes);
+  },
 
   mount_9p(context, mounttag, mountpoint, { options }) {
     wantNoOption(mounttag, 'mounttag');

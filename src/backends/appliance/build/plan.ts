@@ -53,7 +53,7 @@ const MAYBE_MODULES = ['virtio_blk'];
 const MODULE_TABLES = /^modules\.(dep|alias|builtin|softdep|devname|order|builtin\.modinfo|symbols)(\.bin)?$/;
 /** The modules of the root: filesystems, volumes, encryption, character sets, and the network of the machine. */
 const ROOT_MODULES =
-  /^kernel\/(fs\/(?!(ceph|ocfs2|nfsd|gfs2|dlm|coda|afs|orangefs|smb|lockd|nfs|nfs_common|cachefiles|fscache|netfs|vboxsf|pstore|ecryptfs))|lib\/|crypto\/|arch\/[^/]+\/crypto\/|drivers\/(md|virtio|block|nvme\/host|nvdimm|cdrom)\/|drivers\/net\/(virtio_net|net_failover|tun|dummy|loopback)|net\/core\/failover|net\/packet\/|drivers\/scsi\/(virtio_scsi|sd_mod|sr_mod|sg|scsi_mod|scsi_common|scsi_debug|scsi_transport_spi)|drivers\/char\/(virtio_console|hw_random\/virtio)|drivers\/char\/hw_random\/rng-core|security\/|drivers\/usb\/storage)/;
+  /^kernel\/(fs\/(?!(ceph|ocfs2|nfsd|gfs2|dlm|coda|afs|orangefs|smb|lockd|nfs|nfs_common|cachefiles|fscache|netfs|vboxsf|pstore|ecryptfs))|lib\/|crypto\/|arch\/[^/]+\/crypto\/|drivers\/(md|virtio|block|nvme\/host|nvdimm|cdrom)\/|drivers\/net\/(virtio_net|net_failover|tun|dummy|loopback)|net\/core\/failover|net\/packet\/|net\/9p\/9pnet_virtio|drivers\/scsi\/(virtio_scsi|sd_mod|sr_mod|sg|scsi_mod|scsi_common|scsi_debug|scsi_transport_spi)|drivers\/char\/(virtio_console|hw_random\/virtio)|drivers\/char\/hw_random\/rng-core|security\/|drivers\/usb\/storage)/;
 /** Folder of the daemon. */
 export const DAEMON_HOME = '/usr/lib/guestfs';
 
