@@ -2,8 +2,11 @@ import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { run } from './tools.ts';
 
-/** Make `root.tar` in a folder: the root of a guest with a shell of this host. Needs ldd and GNU tar. */
-export function makeRoot(input: string): void {
+/**
+ * Make `root.tar` in a folder: the root of a guest with a shell of this host, and more of its programs, by their paths.
+ * Needs ldd and GNU tar.
+ */
+export function makeRoot(input: string, more: readonly string[] = []): void {
   const root = join(input, 'root');
   for (const name of ['etc', 'dev', 'proc', 'sys', 'bin', 'tmp', 'var/lib/dpkg', 'usr/bin']) {
     mkdirSync(join(root, name), { recursive: true });
@@ -13,7 +16,7 @@ export function makeRoot(input: string): void {
     cpSync(file, join(root, file), { dereference: true });
     chmodSync(join(root, file), 0o755);
   };
-  for (const program of ['/bin/sh', '/bin/cat']) {
+  for (const program of ['/bin/sh', '/bin/cat', ...more]) {
     put(program);
     for (const [, library] of run('ldd', program).matchAll(/(\/\S+) \(/g)) put(library as string);
   }
