@@ -33,8 +33,8 @@ class file
 sid kernel
 sid security
 sid unlabeled
-class process { setcurrent dyntransition }
-class file { read }
+class process { transition setcurrent dyntransition }
+class file { read write }
 type kernel_t;
 type other_t;
 allow kernel_t kernel_t:process setcurrent;

@@ -1,8 +1,8 @@
+import { GuestfsError } from '../../errors/index.ts';
+import { linuxLibrary } from '../../native/library.ts';
 import { cString } from './host-bytes.ts';
-import { loadLibc } from './kernel-calls.ts';
 import { errorName } from './kernel-error.ts';
 import { runTool } from './run-tool.ts';
-import { GuestfsError } from '../../errors/index.ts';
 
 /** include/uapi/linux/mount.h and <sys/mount.h>. */
 const MS_BIND = 0x1000;
@@ -25,12 +25,12 @@ export function bindMounts(): BindMounts {
 }
 
 function nativeMounts(): BindMounts | undefined {
-  const libc = loadLibc();
+  const libc = linuxLibrary();
   if (libc === undefined) return undefined;
-  const mount = libc.function(
+  const mount = libc.numeric(
     'int mount(void *source, void *target, void *type, unsigned long flags, void *data)',
   );
-  const umount2 = libc.function('int umount2(void *target, int flags)');
+  const umount2 = libc.numeric('int umount2(void *target, int flags)');
   return {
     bind(path, target) {
       if (mount(cString(path), cString(target), null, MS_BIND, null) === 0) return;

@@ -117,8 +117,7 @@ export function runTool(program: string, args: readonly string[], options: RunOp
 
 /** Run a program up to its own end. What it leaves running writes to a file whose name is gone, instead of a pipe. */
 function runInFront(program: string, file: string, argv: readonly string[], options: RunOptions): ToolResult {
-  const folder = mkdtempSync(join(tmpdir(), 'guestfs-'));
-  try {
+  return withFolder((folder) => {
     const path = join(folder, 'messages');
     const fd = openSync(path, 'wx', 0o600);
     try {
@@ -131,9 +130,7 @@ function runInFront(program: string, file: string, argv: readonly string[], opti
     } finally {
       closeSync(fd);
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Run a program whose input or output passes by; see ToolsCapability. */
