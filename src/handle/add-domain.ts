@@ -1,4 +1,4 @@
-import type { Domain, DomainDisk } from '../backends/libvirt/domain.ts';
+import { CHANNEL, type Domain, type DomainDisk } from '../backends/libvirt/domain.ts';
 import { Virsh } from '../backends/libvirt/virsh.ts';
 import { GuestfsError } from '../errors/index.ts';
 import type { HandleCore } from './core.ts';
@@ -36,6 +36,20 @@ export async function addDomain(
       `readonlydisk is '${readonlydisk}', it must be one of ${READONLY_DISK.join(', ')}`,
     );
   }
+  if (options.live === true) {
+    if (readonly) {
+      throw new GuestfsError(
+        'EINVAL',
+        'live and readonly are given: a guest that is attached to cannot be read-only',
+      );
+    }
+    if (core.drives.length > 0 || core.settings.backend.startsWith('unix:')) {
+      throw new GuestfsError(
+        'EINVAL',
+        `live is given for ${wanted}, but the handle has drives or a daemon to attach to already: it can have one guest that runs, and nothing beside it`,
+      );
+    }
+  }
   const domain = await virsh.domain(wanted, options.allowuuid ?? false);
   if (domain.active && options.live === true) return attach(core, domain);
   if (domain.active && !readonly) {
@@ -44,6 +58,7 @@ export async function addDomain(
       `the domain ${domain.name} is running: its disks can only be added read-only (readonly: true, --ro)`,
     );
   }
+  for (const warning of domain.warnings) core.warn(warning);
   const drives: [string, AddDriveOptions][] = [];
   for (const disk of domain.disks) {
     if (disk.readonly && readonlydisk === 'ignore') continue;
@@ -55,19 +70,25 @@ export async function addDomain(
   if (drives.length === 0) {
     throw new GuestfsError('EINVAL', `the domain ${domain.name} has no disk that can be added`);
   }
-  for (const [filename, drive] of drives) core.drives.add(filename, drive, core.settings.hasMachine);
+  core.drives.addAll(drives, core.settings.hasMachine);
   return drives.length;
 }
 
 /** Have launch attach to the daemon in a running guest, which has its disks already. */
-function attach(core: HandleCore, domain: Domain): number {
-  if (domain.channel === undefined) {
+function attach(core: HandleCore, { name, channel }: Domain): number {
+  if (channel === undefined) {
     throw new GuestfsError(
       'ENOTCONN',
-      `the domain ${domain.name} has no Unix socket for the channel org.libguestfs.channel.0, by which a daemon in it could be reached`,
+      `the domain ${name} has no Unix socket for the channel ${CHANNEL}, by which a daemon in it could be reached`,
     );
   }
-  core.settings.setBackend(`unix:${domain.channel}`);
+  if (!channel.connected) {
+    throw new GuestfsError(
+      'ENOTCONN',
+      `the domain ${name} has the channel ${CHANNEL}, but no program in the guest has it open: start 'guestfsd -r' there`,
+    );
+  }
+  core.settings.setBackend(`unix:${channel.path}`);
   return 0;
 }
 

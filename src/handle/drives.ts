@@ -151,6 +151,17 @@ export class DriveList {
     this.add(this.#makeTemporary('scratch', size), { ...options, format: 'raw', cachemode: 'unsafe' });
   }
 
+  /** Add several, or where one of them cannot be added none. Throws what {@link add} throws. */
+  addAll(drives: readonly (readonly [filename: string, options: AddDriveOptions])[], remote: boolean): void {
+    const before = [...this.#drives];
+    try {
+      for (const [filename, options] of drives) this.add(filename, options, remote);
+    } catch (error) {
+      this.#drives = before;
+      throw error;
+    }
+  }
+
   /** One line a drive, in the form of debug_drives. */
   describe(): string[] {
     return this.#drives.map((drive) => {

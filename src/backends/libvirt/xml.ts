@@ -14,7 +14,8 @@ export interface XmlElement {
   text: string;
 }
 
-const MAX_LENGTH = 16 * 1024 * 1024;
+/** Characters of a document: as many bytes as libvirt itself takes from its peers. */
+export const MAX_XML = 4 * 1024 * 1024;
 const MAX_DEPTH = 64;
 const MAX_ELEMENTS = 200_000;
 const NAME = '[A-Za-z_:\\u0080-\\uffff][\\w:.\\-\\u0080-\\uffff]*';
@@ -22,11 +23,18 @@ const OPENING = new RegExp(`<(${NAME})`, 'y');
 const ATTRIBUTE = new RegExp(`\\s+(${NAME})\\s*=\\s*(?:"([^"<]*)"|'([^'<]*)')`, 'y');
 const OPENING_END = /\s*(\/?)>/y;
 const CLOSING = new RegExp(`</(${NAME})\\s*>`, 'y');
+/** Characters that no document may have. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f]/;
+/** Characters of the longest reference, as in `#x10ffff`. */
+const REFERENCE_MAX = 10;
 const KNOWN: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
 /** The root element of a document. Throws CorruptError, with the offset, for anything that is not plain XML. */
 export function parseXml(document: string): XmlElement {
-  if (document.length > MAX_LENGTH) throw broken(MAX_LENGTH, `the document is longer than ${MAX_LENGTH}`);
+  if (document.length > MAX_XML) throw broken(MAX_XML, `the document is longer than ${MAX_XML} characters`);
+  const control = document.search(CONTROL);
+  if (control >= 0) throw broken(control, 'a control character is found');
   const top: XmlElement = { name: '', attributes: new Map(), children: [], text: '' };
   const open = [top];
   let elements = 0;
@@ -70,7 +78,7 @@ export function parseXml(document: string): XmlElement {
     } else {
       const start = at;
       const name = match(OPENING)?.[1];
-      if (name === undefined) throw broken(start, 'neither an element nor text; document types are refused');
+      if (name === undefined) throw broken(start, unexpected(document, start));
       if (open.length > MAX_DEPTH) throw broken(start, `elements are deeper than ${MAX_DEPTH}`);
       if (++elements > MAX_ELEMENTS) throw broken(start, `there are more than ${MAX_ELEMENTS} elements`);
       if (open.length === 1 && top.children.length > 0) throw broken(start, 'a second root element');
@@ -93,25 +101,43 @@ export function parseXml(document: string): XmlElement {
   return root;
 }
 
-/** The first element below another by the names on the way. */
-export function child(element: XmlElement | undefined, ...names: readonly string[]): XmlElement | undefined {
-  let found = element;
-  for (const name of names) found = found?.children.find((each) => each.name === name);
-  return found;
+/** The first element of a name that is directly in another. */
+export function child(element: XmlElement | undefined, name: string): XmlElement | undefined {
+  return element?.children.find((each) => each.name === name);
+}
+
+/** What stands where an element was expected. */
+function unexpected(document: string, at: number): string {
+  return document.startsWith('<!', at)
+    ? 'a document type or the like is found, which is refused: it could define entities'
+    : 'neither an element nor text is found';
 }
 
 function decode(text: string, at: number): string {
-  if (!text.includes('&')) return text;
-  return text.replaceAll(/&([^;&]{0,10});?/g, (whole, name: string) => {
-    const known = Object.hasOwn(KNOWN, name) ? KNOWN[name] : undefined;
-    const number = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(name);
-    const code =
-      number === null ? 0 : parseInt(number[1] ?? (number[2] as string), number[1] === undefined ? 10 : 16);
-    const valid = whole.endsWith(';') && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
-    if (valid && known !== undefined) return known;
-    if (valid && code > 0) return String.fromCodePoint(code);
-    throw broken(at, `${whole} is no entity that is known`);
-  });
+  let decoded = '';
+  let from = 0;
+  for (let start = text.indexOf('&'); start >= 0; start = text.indexOf('&', from)) {
+    const reference = text.slice(start + 1, start + 2 + REFERENCE_MAX);
+    const end = reference.indexOf(';');
+    const character = end < 0 ? undefined : referred(reference.slice(0, end));
+    if (character === undefined) {
+      throw broken(at, `&${end < 0 ? '' : reference.slice(0, end)} is no entity that is known`);
+    }
+    decoded += text.slice(from, start) + character;
+    from = start + end + 2;
+  }
+  return from === 0 ? text : decoded + text.slice(from);
+}
+
+/** The character that a reference means; undefined where it means none. */
+function referred(name: string): string | undefined {
+  if (Object.hasOwn(KNOWN, name)) return KNOWN[name];
+  const [, hexadecimal, decimal] = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(name) ?? [];
+  if (hexadecimal === undefined && decimal === undefined) return undefined;
+  const code = hexadecimal === undefined ? Number(decimal) : parseInt(hexadecimal, 16);
+  if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
+  const character = String.fromCodePoint(code);
+  return CONTROL.test(character) ? undefined : character;
 }
 
 function broken(offset: number, words: string): CorruptError {

@@ -3175,10 +3175,12 @@ export interface GuestfsMethods {
    * Asks libvirt, by its program virsh, for the disks of a domain, by its name or, with `allowuuid`, its UUID,
    * and adds each as `add_drive` would. Returns how many there are. A running domain must be opened read-only;
    * with `live` the handle attaches to the daemon in it instead, by the Unix socket of its channel
-   * `org.libguestfs.channel.0`, and 0 is returned. Formats are those that libvirt has (raw where it has none),
-   * and are never detected; backing files are opened as libvirt opens them. `readonlydisk` says what becomes of
-   * disks that the domain only reads: `error`, `read`, `write` (the default) or `ignore`. Floppy disks and
-   * drives without a medium are left out. Disks of servers, with secrets that libvirt keeps, need the appliance.
+   * `org.libguestfs.channel.0`, and 0 is returned. With `live` the handle must have no drive, and `readonly` is
+   * refused; a domain that does not run is added as without it. Either all disks are added or none. Formats are
+   * those that libvirt has (raw where it has none), and are never detected; backing files are opened as libvirt
+   * opens them. `readonlydisk` says what becomes of disks that the domain only reads: `error`, `read`, `write`
+   * (the default) or `ignore`. Drives without a medium are left out, and with a warning disks that are no images
+   * (`dir`, `nvme`, `vhostuser`). Disks of servers, with secrets that libvirt keeps, need the appliance.
    *
    * `add_domain` of the API, since 1.7.4. Only before launch.
    */
