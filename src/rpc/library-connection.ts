@@ -37,6 +37,8 @@ export class LibraryConnection {
   /** Waits for the launch word. */
   #launching: { resolve(): void; reject(error: GuestfsError): void } | undefined;
   #launched = false;
+  /** The daemon is taken for ready without having said so, and has not answered yet. */
+  #assumed = false;
   #closed: GuestfsError | undefined;
   /** True while the target of a FileOut has no room. */
   #blocked = false;
@@ -67,6 +69,17 @@ export class LibraryConnection {
       else if (this.#launched) resolve();
       else this.#launching = { resolve, reject };
     });
+  }
+
+  /**
+   * Take the daemon for ready, which may have said so to another library that it still believes to speak with. What it
+   * says before it answers the next call is passed over.
+   */
+  assumeReady(): void {
+    this.#launched = true;
+    this.#assumed = true;
+    this.#launching?.resolve();
+    this.#launching = undefined;
   }
 
   /** Why there is no connection any more; undefined while there is one. */
@@ -148,6 +161,7 @@ export class LibraryConnection {
   #handle(frame: Frame): void {
     switch (frame.kind) {
       case 'launch':
+        if (this.#assumed) break;
         if (this.#launched) throw new GuestfsError('EPROTO', 'it said a second time that it is ready');
         this.#launched = true;
         this.#launching?.resolve();
@@ -182,6 +196,8 @@ export class LibraryConnection {
         `a message of ${bytes.length} bytes came while no call was on its way`,
       );
     }
+    if (this.#assumed && !isReplyTo(bytes, running)) return;
+    this.#assumed = false;
     if (running.phase === 'chunks') this.#chunk(running, bytes);
     else this.#reply(running, bytes);
   }
@@ -272,6 +288,17 @@ export class LibraryConnection {
     this.#launching?.reject(reason);
     this.#launching = undefined;
     this.#running?.fail(reason);
+  }
+}
+
+/** Whether a message is the reply to a call: it may be of a stream, or to a call that another library made. */
+function isReplyTo(bytes: Uint8Array, { call, serial }: RunningCall): boolean {
+  try {
+    const header = readHeader(new XdrReader(bytes));
+    return header.procedure === call.procedure && header.serial === serial;
+  } catch (error) {
+    if (error instanceof GuestfsError) return false;
+    throw error;
   }
 }
 

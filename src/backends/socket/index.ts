@@ -1,11 +1,14 @@
 import { createConnection, type Socket } from 'node:net';
 import { GuestfsError, isErrorCode } from '../../errors/index.ts';
 import type { Backend, BackendEvents, LaunchConfig } from '../backend.ts';
+import { checkSocketPath } from '../../rpc/socket-path.ts';
 import { RemoteBackend } from '../remote/backend.ts';
 import { RemoteSession } from '../remote/session.ts';
 
 /** Milliseconds that a daemon has to say that it is ready. */
 const READY_WITHIN = 60_000;
+/** Milliseconds after which one that has said nothing is asked. */
+const ASK_AFTER = 3000;
 
 /**
  * A daemon that runs already, behind a Unix socket: a `guestfsd` of this package or of libguestfs. It has the disks
@@ -17,14 +20,20 @@ export class SocketBackend extends RemoteBackend implements Backend {
   readonly #path: string;
   readonly #events: BackendEvents;
   readonly #readyWithin: number;
+  readonly #askAfter: number;
   #socket: Socket | undefined;
 
-  constructor(path: string, events: BackendEvents, options: { readyWithin?: number } = {}) {
+  constructor(
+    path: string,
+    events: BackendEvents,
+    options: { readyWithin?: number; askAfter?: number } = {},
+  ) {
     super();
     this.name = `unix:${path}`;
     this.#path = path;
     this.#events = events;
     this.#readyWithin = options.readyWithin ?? READY_WITHIN;
+    this.#askAfter = options.askAfter ?? ASK_AFTER;
   }
 
   async launch(config: LaunchConfig): Promise<void> {
@@ -46,12 +55,12 @@ export class SocketBackend extends RemoteBackend implements Backend {
       socket.destroy(
         new GuestfsError(
           'ETIMEDOUT',
-          `the daemon did not say within ${this.#readyWithin} ms that it is ready`,
+          `nothing was heard of a daemon within ${this.#readyWithin / 1000} s: guestfsd must run there, and serves one library at a time`,
         ),
       );
     }, this.#readyWithin);
     try {
-      await session.start();
+      await session.start({ askAfter: this.#askAfter });
     } catch (error) {
       throw about(this.#path, error);
     } finally {
@@ -85,7 +94,8 @@ export class SocketBackend extends RemoteBackend implements Backend {
   }
 }
 
-function connect(path: string): Promise<Socket> {
+async function connect(path: string): Promise<Socket> {
+  checkSocketPath(path);
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });
     const refused = (error: NodeJS.ErrnoException): void => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
@@ -208,6 +208,8 @@ for (const plain of [false, true]) {
   });
 }
 
+const silentEvents = { warning() {}, library() {}, appliance() {}, progress() {}, quit() {} };
+
 describe('attaching', () => {
   const folder = temporaryFolder();
   after(() => folder.remove());
@@ -274,6 +276,33 @@ describe('attaching', () => {
     await daemons.close();
   });
 
+  test('a daemon that has said before that it is ready is asked', async () => {
+    const disk = join(folder.path, 'disk3.img');
+    writeFileSync(disk, Buffer.alloc(MIB));
+    const daemons = await listenForDaemons(folder.path, disk);
+    const path = join(folder.path, 'port');
+    // As a port does it when one library takes the place of another: the word went to the other, an answer comes to this one.
+    const port = createServer((library) => {
+      const daemon = createConnection(daemons.path);
+      daemon.once('data', (word) => {
+        assert.equal(word.length, 4);
+        library.write(Buffer.from('0000000c000000000000000000000000', 'hex'));
+        library.pipe(daemon).pipe(library);
+      });
+      library.on('close', () => daemon.destroy());
+    });
+    await new Promise<void>((resolve) => {
+      port.listen(path, resolve);
+    });
+    const backend = new SocketBackend(path, silentEvents, { askAfter: 30 });
+    await backend.launch({ drives: [], verbose: false });
+    const call = { action: 'list_devices', args: [], options: {}, serial: 1 };
+    assert.deepEqual(await backend.call(call), ['/dev/sda']);
+    await backend.close();
+    port.close();
+    await daemons.close();
+  });
+
   /** A server that says what it is given to everybody, and hangs up if it shall. */
   async function saying(bytes: Uint8Array, end = false): Promise<{ server: Server; path: string }> {
     const path = join(folder.path, `s${Math.floor(performance.now() * 1000)}`);
@@ -289,13 +318,7 @@ describe('attaching', () => {
   }
 
   test('what is no daemon is refused, what says nothing in time too', async () => {
-    const events = {
-      warning() {},
-      library() {},
-      appliance() {},
-      progress() {},
-      quit: () => assert.fail('no quit before the launch'),
-    };
+    const events = { ...silentEvents, quit: () => assert.fail('no quit before the launch') };
     const config = { drives: [], verbose: false };
     const http = await saying(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
     await assert.rejects(
@@ -306,7 +329,7 @@ describe('attaching', () => {
     const silent = await saying(new Uint8Array(0));
     await assert.rejects(
       new SocketBackend(silent.path, events, { readyWithin: 30 }).launch(config),
-      fails('ETIMEDOUT', /did not say within 30 ms/),
+      fails('ETIMEDOUT', /nothing was heard of a daemon within 0.03 s/),
     );
     silent.server.close();
     const dying = await saying(Uint8Array.of(0xf5, 0xf5, 0x5f, 0xf5), true);
