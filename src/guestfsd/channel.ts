@@ -1,4 +1,4 @@
-import { constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { GuestfsError, isErrorCode } from '../errors/index.ts';
 import { DescriptorTransport } from '../rpc/transport.ts';
 
@@ -27,20 +27,30 @@ function findPort(): string {
   );
 }
 
+/** An open channel. */
+interface OpenChannel {
+  transport: DescriptorTransport;
+  /** It is a port, through which one library can come after the other. */
+  isPort: boolean;
+  close(): void;
+}
+
 /** Open the channel that the command line names: `fd:N`, the path of a port, or by default the port of the machine. */
-export function openChannel(channel: string | undefined): DescriptorTransport {
+export function openChannel(channel: string | undefined): OpenChannel {
   const descriptor = /^fd:(\d{1,9})$/.exec(channel ?? '');
   if (descriptor !== null) {
     const fd = Number(descriptor[1]);
     return about(`fd:${fd}`, () => {
       fstatSync(fd);
-      return new DescriptorTransport(fd);
+      return { transport: new DescriptorTransport(fd), isPort: false, close: () => closeSync(fd) };
     });
   }
   const path = channel ?? findPort();
   return about(path, () => {
     const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-    return new DescriptorTransport(fd, { nonBlocking: true, pages: fstatSync(fd).isCharacterDevice() });
+    const isPort = fstatSync(fd).isCharacterDevice();
+    const transport = new DescriptorTransport(fd, { nonBlocking: true, pages: isPort });
+    return { transport, isPort, close: () => closeSync(fd) };
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -46,9 +46,14 @@ describe('the command line', () => {
       channel: 'fd:3',
       machine: false,
     });
-    assert.deepEqual(parseOptions(['-c', '/run/s', '-l']), { ...defaults, listen: '/run/s' });
-    assert.deepEqual(parseOptions(['--listen', 'unix:/run/s']), { ...defaults, listen: '/run/s' });
+    const once = { ...defaults, listen: { path: '/run/s', once: true } };
+    assert.deepEqual(parseOptions(['-c', '/run/s', '-l']), once);
+    assert.deepEqual(parseOptions(['--channel', 'unix:/run/s', '--listen']), once);
+    assert.deepEqual(parseOptions(['--listen', '--channel', '/run/s']), once);
+    const always = { ...defaults, listen: { path: '/run/s', once: false } };
+    assert.deepEqual(parseOptions(['--listen', 'unix:/run/s']), always);
     assert.equal(parseOptions(['--help']), 'help');
+    assert.equal(parseOptions(['-?']), 'help');
     for (const bad of [
       ['--listen', '/run/s'],
       ['-l'],
@@ -81,26 +86,44 @@ describe('the command line', () => {
   });
 });
 
+/** A daemon in a process of its own, when it listens at a socket. */
+async function listening(path: string, ...args: string[]): Promise<Listening> {
+  const child = spawn(process.execPath, ['--import', 'tsx', DAEMON, '-v', ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const daemon = {
+    child,
+    said: '',
+    ended: new Promise<number | null>((resolve) => child.on('close', resolve)),
+  };
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (daemon.said += text));
+  while (!existsSync(path) && child.exitCode === null) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return daemon;
+}
+
+interface Listening {
+  child: ChildProcess;
+  said: string;
+  ended: Promise<number | null>;
+}
+
+async function attached(path: string): Promise<Guestfs> {
+  const g = new Guestfs({ environment: false });
+  await g.setBackend(`unix:${path}`);
+  await g.launch();
+  return g;
+}
+
 describe('a daemon that listens', () => {
   test('serves one library after the other, and only this user', async () => {
     const path = join(folder.path, 'sock');
-    const child = spawn(process.execPath, ['--import', 'tsx', DAEMON, '-v', '--listen', `unix:${path}`], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-    const ended = new Promise((resolve) => {
-      child.on('close', resolve);
-    });
+    const daemon = await listening(path, '--listen', `unix:${path}`);
     try {
-      while (!existsSync(path) && child.exitCode === null) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
       assert.equal(statSync(path).mode & 0o777, 0o600);
       for (const name of ['/first', '/second']) {
-        const g = new Guestfs({ environment: false });
-        await g.setBackend(`unix:${path}`);
-        await g.launch();
+        const g = await attached(path);
         assert.equal(await g.cat(name), name);
         await assert.rejects(
           g.cat('/missing'),
@@ -116,27 +139,62 @@ describe('a daemon that listens', () => {
           .on('error', () => resolve())
           .resume();
       });
-      const g = new Guestfs({ environment: false });
-      await g.setBackend(`unix:${path}`);
+      const g = await attached(path);
       const warnings: string[] = [];
       g.on('warning', (message) => warnings.push(message));
-      await g.launch();
       assert.equal(await g.debug('warn', ['odd']), 'ok');
       assert.deepEqual(warnings, ['odd']);
-      await g.close();
       const other = world();
       assert.equal(await guestfsd(['--listen', `unix:${path}`], other), 1);
-      assert.match(other.lines[0] ?? '', /another program is there/);
+      assert.match(other.lines[0] ?? '', /another program, or a file, is there/);
+      // The next library waits for its turn.
+      const next = attached(path);
+      await g.pingDaemon();
+      await g.close();
+      await (await next).close();
     } finally {
-      child.kill();
-      await ended;
+      daemon.child.kill('SIGKILL');
+      await daemon.ended;
     }
-    assert.match(said, /guestfsd: cat\n/);
-    assert.match(said, /guestfsd: cat: ENOENT: /);
-    assert.match(said, /guestfsd: a message of \d+ bytes was announced/);
-    assert.doesNotMatch(said, /warning/);
+    assert.match(daemon.said, /guestfsd: cat\n/);
+    assert.match(daemon.said, /guestfsd: cat: ENOENT: /);
+    assert.match(daemon.said, /guestfsd: a message of \d+ bytes was announced/);
+    assert.doesNotMatch(daemon.said, /warning/);
     // What it left behind does not keep the next one away.
     assert.ok(existsSync(path));
     assert.equal(await guestfsd(['--listen', `unix:${path}`], { ...world(), stop: (end) => end() }), 0);
+    assert.ok(!existsSync(path));
+  });
+
+  test('ends in order when it is told to, idle or with a library', async () => {
+    for (const busy of [false, true]) {
+      const path = join(folder.path, `stop-${busy}`);
+      const daemon = await listening(path, '--listen', `unix:${path}`);
+      const g = busy ? await attached(path) : undefined;
+      daemon.child.kill('SIGTERM');
+      assert.equal(await daemon.ended, 0);
+      assert.ok(!existsSync(path), 'the socket is gone');
+      if (busy) assert.match(daemon.said, /guestfsd: the daemon was stopped\n/);
+      await g?.close();
+    }
+  });
+
+  test('with -l serves one library and ends', async () => {
+    const path = join(folder.path, 'once');
+    const daemon = await listening(path, '-l', '--channel', path);
+    const g = await attached(path);
+    assert.equal(await g.cat('/x'), '/x');
+    await g.close();
+    assert.equal(await daemon.ended, 0);
+    assert.ok(!existsSync(path));
+  });
+
+  test('a file in the place of its socket stays', async () => {
+    const path = join(folder.path, 'precious');
+    writeFileSync(path, 'content');
+    const said = world();
+    assert.equal(await guestfsd(['--listen', `unix:${path}`], said), 1);
+    assert.match(said.lines[0] ?? '', /a file, is there/);
+    assert.equal(readFileSync(path, 'utf8'), 'content');
   });
 });

@@ -7,6 +7,7 @@ import { DaemonChannel } from '../rpc/daemon-channel.ts';
 import { DaemonServer } from '../rpc/serve.ts';
 import type { Transport } from '../rpc/transport.ts';
 import { openChannel } from './channel.ts';
+import { StopRequest } from './stop-request.ts';
 import { listen } from './listen.ts';
 import { HELP, parseOptions, type DaemonOptions } from './options.ts';
 
@@ -21,7 +22,7 @@ export interface DaemonWorld {
   out(text: string): void;
   /** Standard error: what the library shows as messages of the appliance. */
   log(line: string): void;
-  /** Hears how a daemon that listens is stopped. */
+  /** Hears how the daemon is stopped: between two calls, and in order. */
   stop?(end: () => void): void;
 }
 
@@ -51,29 +52,56 @@ async function run(
   world: DaemonWorld,
   say: (message: string) => void,
 ): Promise<void> {
+  const stop = new StopRequest(world.stop);
   if (options.listen === undefined) {
-    serve(openChannel(options.channel), options, world, say);
+    await serveChannel(options, world, { say, stop });
     return;
   }
-  const serveOne = (transport: Transport): void => {
+  const serveOne = async (transport: Transport): Promise<void> => {
     try {
-      // Each library finds the machine as it is: nothing that another one mounted or opened.
-      serve(transport, options, world, say);
+      // Each library finds the machine as it is: nothing that another one opened.
+      await serve(transport, options, world, { say, stop });
     } catch (error) {
       if (!(error instanceof GuestfsError)) throw error;
       say(error.message);
     }
+    if (options.listen?.once) stop.request();
   };
-  if (options.verbose) say(`waiting at ${options.listen}`);
-  await listen(options.listen, serveOne, world.stop ?? (() => undefined));
+  if (options.verbose) say(`waiting at ${options.listen.path}`);
+  await listen(options.listen.path, serveOne, stop);
 }
 
-function serve(
+/** What all that serves has to do with. */
+interface Surroundings {
+  say: (message: string) => void;
+  stop: StopRequest;
+}
+
+/** Serve what is at the other end of a channel; in a guest that is served itself, one library after the other. */
+async function serveChannel(
+  options: DaemonOptions,
+  world: DaemonWorld,
+  surroundings: Surroundings,
+): Promise<void> {
+  for (;;) {
+    // Opened anew for each library: what was on its way from the one before is dropped.
+    const { transport, isPort, close } = openChannel(options.channel);
+    if (options.verbose && options.live) surroundings.say('waiting for a library');
+    try {
+      await serve(transport, options, world, surroundings);
+    } finally {
+      close();
+    }
+    if (!isPort || !options.live || surroundings.stop.requested) return;
+  }
+}
+
+async function serve(
   transport: Transport,
   options: DaemonOptions,
   { actions, attach, createPlatform }: DaemonWorld,
-  say: (message: string) => void,
-): void {
+  { say, stop }: Surroundings,
+): Promise<void> {
   const server = new DaemonServer(new DaemonChannel(transport), {
     log: say,
     answered: () => platform.release?.(),
@@ -82,7 +110,8 @@ function serve(
   });
   const platform = createPlatform(options, (message) => server.hooks.warn(message));
   try {
-    const reason = server.serve(new Daemon(platform, server.hooks, actions));
+    const daemon = new Daemon(platform, server.hooks, actions);
+    const reason = await server.serveWhile(daemon, () => stop.notYet());
     if (options.verbose) say(reason);
     platform.sync();
   } finally {

@@ -33,6 +33,9 @@ void guestfsd(process.argv.slice(2), {
   actions: linuxImplementations,
   out: (text) => void process.stdout.write(text),
   log: (line) => void process.stderr.write(`${line}\n`),
+  stop: (end) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
+  },
 }).then((status) => {
   process.exitCode = status;
 });

@@ -5,8 +5,8 @@ import { GuestfsError } from '../errors/index.ts';
 export interface DaemonOptions {
   /** Where the library is: a device or `fd:N`; absent: the port of the machine. */
   channel?: string;
-  /** Path of a Unix socket to wait for libraries at. */
-  listen?: string;
+  /** Unix socket to wait for libraries at; `once`: for one of them only. */
+  listen?: { path: string; once: boolean };
   /** Serve the machine itself, not disks that a library mounts. */
   live: boolean;
   verbose: boolean;
@@ -28,25 +28,29 @@ Usage: guestfsd [-r] [-v] [-n] [--channel PATH|fd:N | --listen unix:PATH]
       --listen unix:PATH
                        wait for libraries at a Unix socket, which only this user may connect to;
                        one library at a time, the next when it has gone
-  -l                   the same with the PATH that --channel names
-  -r, --root           serve the running system itself: its root directory is the guest's
+  -l, --listen         the same at the PATH that --channel names, for one library only
+  -r, --root           serve the running system itself: its root directory is the guest's, and
+                       what a library mounts stays; with a port, one library after the other
       --sysroot DIR    mount the guest's filesystems below DIR; default: /sysroot
       --machine        this system is an appliance: its library may give it other disks
   -n, --network        let programs of the guest use the network
   -v, --verbose        say on standard error what is done
-      --help           show this text
+  -?, --help           show this text
       --version        show the version
+
+It ends in order at SIGTERM, SIGINT and SIGHUP, after the call that runs.
 
 To serve a running guest, give it a virtio-serial channel (here with libvirt)
 
   <channel type='unix'><target type='virtio' name='org.libguestfs.channel.0'/></channel>
 
 and in the guest run, as root:  guestfsd -r
-and on the host attach to the socket of that channel:
-                              LIBGUESTFS_BACKEND=unix:PATH guestfish run : ll /
+and on the host:                guestfish --live -d GUEST run : ll /
+or, without libvirt, with the socket of that channel:
+                                LIBGUESTFS_BACKEND=unix:PATH guestfish run : ll /
 
-To try it without a machine:  guestfsd -r --listen unix:/tmp/guestfsd.sock
-and in another terminal:      LIBGUESTFS_BACKEND=unix:/tmp/guestfsd.sock guestfish run : ll /
+To try it without a machine:    guestfsd -r --listen unix:/tmp/guestfsd.sock
+and in another terminal:        LIBGUESTFS_BACKEND=unix:/tmp/guestfsd.sock guestfish run : ll /
 `;
 
 /** The command line taken apart: options, or a text to print and leave. Throws EINVAL for what it does not know. */
@@ -54,7 +58,10 @@ export function parseOptions(args: readonly string[]): DaemonOptions | 'help' | 
   let values;
   try {
     ({ values } = parseArgs({
-      args: [...args],
+      args: args.map((argument, at) => {
+        // As libguestfs has it, --listen takes no value.
+        return argument === '--listen' && !args[at + 1]?.startsWith('unix:') ? '-l' : argument;
+      }),
       options: {
         channel: { type: 'string', short: 'c' },
         listen: { type: 'string' },
@@ -64,7 +71,7 @@ export function parseOptions(args: readonly string[]): DaemonOptions | 'help' | 
         machine: { type: 'boolean' },
         network: { type: 'boolean', short: 'n' },
         verbose: { type: 'boolean', short: 'v' },
-        help: { type: 'boolean' },
+        help: { type: 'boolean', short: '?' },
         version: { type: 'boolean' },
       },
     }));
@@ -86,10 +93,11 @@ export function parseOptions(args: readonly string[]): DaemonOptions | 'help' | 
   }
   if (listen !== undefined) {
     if (channel !== undefined) throw new GuestfsError('EINVAL', '--listen and --channel exclude each other');
-    options.listen = socketPath(listen, '--listen');
+    options.listen = { path: socketPath(listen, '--listen'), once: false };
   } else if (values['listen-at-channel']) {
     if (channel === undefined) throw new GuestfsError('EINVAL', '-l needs --channel PATH: where to wait');
-    options.listen = channel.startsWith('unix:') ? socketPath(channel, '--channel') : channel;
+    const path = channel.startsWith('unix:') ? socketPath(channel, '--channel') : channel;
+    options.listen = { path, once: true };
   } else if (channel !== undefined) options.channel = channel;
   return options;
 }

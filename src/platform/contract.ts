@@ -84,6 +84,8 @@ export interface UnmountOptions {
 
 /** The guest's mounts. */
 export interface MountControl {
+  /** True for those of a machine that runs: they stay when the library goes. */
+  readonly outlast?: boolean;
   mount(request: MountRequest): void;
   /** Mount the filesystem that is in the file `path` of the tree. */
   mountLoop(path: string, mountpoint: string): void;

@@ -87,6 +87,25 @@ export class DaemonChannel {
     }
   }
 
+  /** Write a word unless the peer takes nothing for a while, which gives false. */
+  tryWriteWord(word: number): boolean {
+    try {
+      return this.#transport.tryWrite(wordBytes(word));
+    } catch (error) {
+      throw this.fail(`cannot write to the peer: ${(error as Error).message}`);
+    }
+  }
+
+  /** Wait for a while until there is something to read, or the end of it; false if there is not. */
+  waitReadable(): boolean {
+    if (this.#start < this.#end) return true;
+    try {
+      return this.#transport.waitReadable();
+    } catch (error) {
+      throw this.fail(`cannot read from the peer: ${(error as Error).message}`);
+    }
+  }
+
   writeWord(word: number): void {
     this.write(wordBytes(word));
   }

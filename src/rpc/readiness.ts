@@ -2,8 +2,11 @@ import { nativePoll, POLLHUP, POLLIN, POLLOUT } from '../native/poll.ts';
 
 /** Waits for a descriptor, and tells whether it is ready. */
 export interface Readiness {
-  /** Wait until reading or writing may go on; may return early. */
-  wait(direction: 'read' | 'write'): void;
+  /**
+   * Wait until reading or writing may go on, at most `milliseconds` if they are given; may return early. Tells whether
+   * a read would not wait any more, where that is known.
+   */
+  wait(direction: 'read' | 'write', milliseconds?: number): boolean | undefined;
   /** Whether a read would not wait; undefined where that cannot be told. */
   readable(): boolean | undefined;
   /** Something was read or written: the next wait begins short. */
@@ -13,6 +16,8 @@ export interface Readiness {
 /** Longest pause between two tries where poll(2) cannot be called, in milliseconds. */
 const LONGEST_PAUSE = 4;
 const FIRST_PAUSE = 0.1;
+/** Pause between two looks at a port that nobody has open at the other end, in milliseconds. */
+const HUNG_UP_PAUSE = 20;
 
 const never = new Int32Array(new SharedArrayBuffer(4));
 
@@ -24,10 +29,11 @@ export function readinessOf(fd: number, native = true): Readiness {
   const call = native ? nativePoll() : undefined;
   if (call !== undefined) {
     return {
-      wait(direction) {
-        const events = call(fd, direction === 'read' ? POLLIN : POLLOUT, -1);
+      wait(direction, milliseconds = -1) {
+        const events = call(fd, direction === 'read' ? POLLIN : POLLOUT, milliseconds);
         // A port whose host is gone hangs up at once, always: do not spin.
-        if (events === POLLHUP) Atomics.wait(never, 0, 0, LONGEST_PAUSE);
+        if (events === POLLHUP) Atomics.wait(never, 0, 0, HUNG_UP_PAUSE);
+        return direction === 'read' ? (events & POLLIN) !== 0 : undefined;
       },
       readable: () => (call(fd, POLLIN, 0) & POLLIN) !== 0,
       progressed: () => undefined,
@@ -38,6 +44,7 @@ export function readinessOf(fd: number, native = true): Readiness {
     wait() {
       Atomics.wait(never, 0, 0, pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
+      return undefined;
     },
     readable: () => undefined,
     progressed() {

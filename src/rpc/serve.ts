@@ -34,6 +34,9 @@ import { XdrWriter } from './xdr/writer.ts';
 /** Milliseconds between two looks at whether the library cancelled: a look is a system call. */
 const LOOK_EVERY = 50;
 
+/** Milliseconds of work after which others have the thread for a moment. */
+const PAUSE_EVERY = 1000;
+
 /** What a server is told about its surroundings. */
 export interface ServerOptions {
   /** A line for whoever debugs: a warning of an action, a message that was no call. */
@@ -65,7 +68,7 @@ interface Running {
 
 /**
  * Answers the calls that come through a channel, one after the other, with a daemon. Synchronous: it has the thread
- * until the peer is gone. The daemon is made with the {@link hooks} of the server.
+ * while a call runs. The daemon is made with the {@link hooks} of the server.
  */
 export class DaemonServer {
   readonly #channel: DaemonChannel;
@@ -100,13 +103,37 @@ export class DaemonServer {
    * actions go to the peer; what is thrown is a defect of this package.
    */
   serve(daemon: Daemon): string {
+    const steps = this.#steps(daemon);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** As {@link serve}, but `goOn` is asked now and then, between calls, and whenever there is nothing to do for a while. */
+  async serveWhile(daemon: Daemon, goOn: () => Promise<boolean>): Promise<string> {
+    const steps = this.#steps(daemon);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      if (!(await goOn())) return 'the daemon was stopped';
+    }
+  }
+
+  /** Serves; pauses where others may have the thread for a moment. */
+  *#steps(daemon: Daemon): Generator<void, string> {
     try {
-      this.#channel.writeWord(WORD.LAUNCH);
-      for (;;) {
+      while (!this.#channel.tryWriteWord(WORD.LAUNCH)) yield;
+      for (let nextPause = monotonicMilliseconds() + PAUSE_EVERY; ;) {
+        while (!this.#channel.waitReadable()) yield;
         const request = this.#nextRequest();
         if (request === undefined) break;
         this.#answer(daemon, request);
         this.#options.answered?.();
+        const now = monotonicMilliseconds();
+        if (now < nextPause) continue;
+        nextPause = now + PAUSE_EVERY;
+        yield;
       }
     } catch (error) {
       if (!(error instanceof ChannelClosed)) throw error;

@@ -1,4 +1,5 @@
 import { readvSync, writeSync } from 'node:fs';
+import { monotonicMilliseconds } from '../daemon/monotonic.ts';
 import { readinessOf, type Readiness } from './readiness.ts';
 
 /** Bytes to and from a peer, synchronously. */
@@ -9,12 +10,19 @@ export interface Transport {
   write(bytes: Uint8Array): void;
   /** True if {@link read} would not wait. False too where that cannot be told. */
   readable(): boolean;
+  /** Wait for bytes, or the end, for a while; false if none came, true too where that cannot be told. */
+  waitReadable(): boolean;
+  /** Write all unless nothing can be written for a while, which gives false. Throws what the system call throws. */
+  tryWrite(bytes: Uint8Array): boolean;
 }
 
 /** A virtio-serial port of Linux gives at most a page at a time. */
 const PAGE = 4096;
 /** Reads that one system call may make of such a port. */
 const PAGES = 32;
+
+/** How long a while is that is waited for a peer, in milliseconds. */
+const A_WHILE = 250;
 
 /** What is known of a descriptor. */
 export interface DescriptorOptions {
@@ -68,7 +76,38 @@ export class DescriptorTransport implements Transport {
   }
 
   write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length;) {
+    this.#write(bytes, 0);
+  }
+
+  tryWrite(bytes: Uint8Array): boolean {
+    let done: number;
+    try {
+      done = writeSync(this.#fd, bytes);
+    } catch (error) {
+      if (!isNotReady(error)) throw error;
+      this.#ready.wait('write', A_WHILE);
+      return false;
+    }
+    this.#write(bytes, done);
+    return true;
+  }
+
+  waitReadable(): boolean {
+    if (this.#ahead.length > 0 || this.#ended) return true;
+    const known = this.#ready.wait('read', A_WHILE);
+    if (known !== undefined) return known;
+    // Without poll(2) only reading tells, and only where it does not wait itself.
+    if (!this.#nonBlocking) return true;
+    const until = monotonicMilliseconds() + A_WHILE;
+    while (!this.readable()) {
+      if (monotonicMilliseconds() >= until) return false;
+      this.#ready.wait('read');
+    }
+    return true;
+  }
+
+  #write(bytes: Uint8Array, from: number): void {
+    for (let done = from; done < bytes.length;) {
       try {
         done += writeSync(this.#fd, bytes, done, bytes.length - done);
         this.#ready.progressed();

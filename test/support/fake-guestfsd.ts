@@ -8,4 +8,5 @@ process.exitCode = await guestfsd(process.argv.slice(2), {
   actions: fakeActions,
   out: (text) => void process.stdout.write(text),
   log: (line) => void process.stderr.write(`${line}\n`),
+  stop: (end) => void process.on('SIGTERM', end),
 });

@@ -40,6 +40,15 @@ export class MemoryTransport implements Transport {
     this.#written.push(Uint8Array.from(bytes));
   }
 
+  tryWrite(bytes: Uint8Array): boolean {
+    this.write(bytes);
+    return true;
+  }
+
+  waitReadable(): boolean {
+    return true;
+  }
+
   readable(): boolean {
     return this.#rest.length > 0 || this.#script.length > 0;
   }

@@ -41,7 +41,8 @@ const commands: Readonly<Record<string, (context: ActionContext, args: readonly 
 /** For debugging, and for the parts of the package among themselves. */
 export const internalActions = {
   internal_autosync(context) {
-    context.platform.mounts.unmountAll();
+    const { mounts } = context.platform;
+    if (mounts.outlast !== true) mounts.unmountAll();
     context.platform.sync();
   },
 

@@ -51,7 +51,7 @@ export class KernelTree implements FileTree {
   readonly #open = new Map<KernelNode, number>();
 
   constructor(root: string, calls: KernelCalls) {
-    this.root = root === '/' ? '' : realpathSync(root);
+    this.root = root === '/' ? '' : realRoot(root);
     this.calls = calls;
   }
 
@@ -374,4 +374,13 @@ function seconds(time: bigint): number {
 function nanoseconds(time: bigint): number {
   const rest = time % 1_000_000_000n;
   return Number(rest < 0n ? rest + 1_000_000_000n : rest);
+}
+
+/** The folder that the guest is below, without links. Throws what the kernel says where it is not there. */
+function realRoot(root: string): string {
+  try {
+    return realpathSync(root);
+  } catch (error) {
+    throw fromNode(error, root);
+  }
 }

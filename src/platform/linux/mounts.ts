@@ -68,6 +68,10 @@ export class LinuxMounts implements MountControl, WritableMounts {
     this.#before = new Set(kernelMounts().map(keyOf));
   }
 
+  get outlast(): boolean {
+    return this.#options.live;
+  }
+
   mount(request: MountRequest): void {
     const { mountable, mountpoint, options = [], readonly = false, type } = request;
     const { device, volume } = this.parts(mountable);
@@ -113,8 +117,12 @@ export class LinuxMounts implements MountControl, WritableMounts {
     });
   }
 
-  /** Unmount everything; what a program of the guest still holds goes when that ends. */
+  /**
+   * Unmount everything; what a program of the guest still holds goes when that ends. A machine that is the guest itself
+   * keeps its mounts, those that were made for a library included.
+   */
   close(): void {
+    if (this.outlast) return;
     try {
       this.unmountAll();
     } catch (error) {
