@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { isTerminal } from './common/terminal.ts';
-import { GuestfsError, UnsupportedError } from '../errors/index.ts';
+import { GuestfsError } from '../errors/index.ts';
 import { EXIT } from './common/errors.ts';
 import type { Handle } from './common/handle.ts';
 import { SharedOptions } from './common/request.ts';
@@ -9,7 +9,7 @@ import { UsageError } from './common/usage-error.ts';
 import { DescriptorLines, FileLines, type LineSource } from './guestfish/lines.ts';
 import { canonicalName, findAction } from './guestfish/lookup.ts';
 import { findOwnCommand } from './guestfish/own.ts';
-import { handleFor, prepared, prepareHandle, type Request } from './guestfish/prepare.ts';
+import { handleFor, prepared, prepareHandle, refusesWrites, type Request } from './guestfish/prepare.ts';
 import { Shell } from './guestfish/shell.ts';
 import { OutputSink } from './guestfish/sinks.ts';
 import { guestfishSpec } from './specs/guestfish.ts';
@@ -90,8 +90,6 @@ function readRequest({ line }: ToolContext): Request {
       case 'listening':
         request.listening = true;
         break;
-      case 'live':
-        throw new UnsupportedError('--live: connecting to a running guest is not supported');
       case 'network':
         request.network = true;
         break;
@@ -127,6 +125,9 @@ function readRequest({ line }: ToolContext): Request {
     }
   }
   if (readOnly && request.shared.writable) throw new UsageError('--ro and --rw exclude each other');
+  if (readOnly && request.shared.live) {
+    throw new UsageError('--ro and --live exclude each other: a running guest cannot be read-only');
+  }
   request.shared.overlay = readOnly;
   return request;
 }
@@ -189,7 +190,7 @@ async function runBatch(
     pipeError: request.pipeError,
     keysFromStdin: request.shared.keysFromStdin,
     echoKeys: request.shared.echoKeys,
-    refusesWrites: !request.shared.writable && !request.shared.overlay,
+    refusesWrites: refusesWrites(request),
     newHandle: () => handleFor(request, false),
   });
   if (request.progressBars === true) {

@@ -16,6 +16,8 @@ interface DfOptions {
   form: 'text' | 'csv' | 'json';
   human: boolean;
   inodes: boolean;
+  /** The guest is running. */
+  live: boolean;
 }
 
 /** One filesystem's numbers: of blocks (in bytes) or of inodes. */
@@ -30,9 +32,10 @@ interface Usage {
 /** virt-df: free space of a guest's filesystems. */
 export async function main(args: readonly string[], spec: ToolSpec = virtDfSpec): Promise<number> {
   return runTool(spec, args, async (context) => {
-    const options: DfOptions = { form: 'text', human: false, inodes: false };
+    const options: DfOptions = { form: 'text', human: false, inodes: false, live: false };
     const { shared } = readShared(context, ({ name }) => takeOption(options, name), 0);
     if (options.form === 'csv' && options.human) throw new UsageError('-h and --csv exclude each other');
+    options.live = shared.live;
     const handle = await openLaunched(spec.name, shared);
     try {
       const [first] = shared.disks;
@@ -69,10 +72,11 @@ async function show(
   } else if (form === 'text') {
     out.write(titleLine(options));
   }
+  const measure = options.live ? await mountedStatistics(handle) : statisticsOf;
   const documents: Record<string, unknown>[] = [];
   for (const [device, type] of Object.entries(await handle.listFilesystems())) {
     if (type === 'swap' || type === 'unknown') continue;
-    const statistics = await statisticsOf(handle, device);
+    const statistics = await measure(handle, device);
     if (statistics === undefined) continue;
     const usage = inodes ? inodeUsage(statistics) : blockUsage(statistics);
     if (form === 'json') documents.push({ guest, filesystem: device, type, ...usage });
@@ -99,6 +103,17 @@ async function statisticsOf(handle: Handle, device: string): Promise<Statvfs | u
   } finally {
     await handle.umountAll();
   }
+}
+
+/** As {@link statisticsOf} in a running guest: numbers of what it has mounted. */
+async function mountedStatistics(
+  handle: Handle,
+): Promise<(handle: Handle, device: string) => Promise<Statvfs | undefined>> {
+  const mountpoints = new Map(Object.entries(await handle.mountpoints()));
+  return async (_handle, device) => {
+    const mountpoint = mountpoints.get(device);
+    return mountpoint === undefined ? undefined : handle.statvfs(mountpoint);
+  };
 }
 
 function blockUsage({ frsize, bsize, blocks, bfree, bavail }: Statvfs): Usage {

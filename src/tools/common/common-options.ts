@@ -47,7 +47,7 @@ export const driveOptions: readonly OptionSpec[] = [
     placeholder: 'GUEST',
     help: 'add the disks of a libvirt guest',
     manual:
-      'Add the disks of a guest that libvirt knows, by its name or UUID. libvirt is asked by its program virsh, and says which format each has. A guest that is running can be opened read-only.',
+      'Add the disks of a guest that libvirt knows, by its name or UUID. libvirt is asked by its program virsh, and says which format each has. A guest that is running can be opened read-only, or attached to with `--live` by the tools that have it.',
   },
   {
     name: 'format',
@@ -70,6 +70,15 @@ export const writingDriveOptions: readonly OptionSpec[] = driveOptions.map((opti
       }
     : option,
 );
+
+/** `--live`, for tools that look at files. */
+export const liveOption: OptionSpec = {
+  name: 'live',
+  long: ['live'],
+  help: 'with -d: attach to the guest, which is running',
+  manual:
+    'Attach to the daemon that runs in the guest of `-d` (`guestfsd -r`, through the virtio-serial channel `org.libguestfs.channel.0`) and see its files as the guest itself does. Nothing is mounted, and nothing is read-only: what is written is written in the running guest. The guest must be running.',
+};
 
 /** Options about keys of encrypted disks. */
 export const keyOptions: readonly OptionSpec[] = [

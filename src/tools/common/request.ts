@@ -42,6 +42,8 @@ export class SharedOptions {
   domain: string | undefined;
   /** URI of the libvirt connection; its default one if absent. */
   connect: string | undefined;
+  /** Attach to the guest of `-d`, which is running. */
+  live = false;
   /** Set by `--rw`; everything is read-only without it. */
   writable = false;
   /** Set by an explicit `--ro`: what is written goes to an overlay that is dropped at the end. */
@@ -104,6 +106,9 @@ export class SharedOptions {
         return true;
       case 'connect':
         this.connect = value;
+        return true;
+      case 'live':
+        this.live = true;
         return true;
       case 'verbose':
         this.verbose = true;

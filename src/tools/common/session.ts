@@ -32,11 +32,28 @@ export async function openHandle(
     showWarnings(handle, tool);
     if (shared.verbose) await handle.setVerbose(true);
     if (shared.trace) await handle.setTrace(true);
-    await addDisks(handle, shared, paths);
+    if (shared.live) await attachToDomain(handle, shared);
+    else await addDisks(handle, shared, paths);
     return handle;
   } catch (error) {
     await handle.close();
     throw error;
+  }
+}
+
+/** Have the handle attach to a guest that is running when it is launched. */
+async function attachToDomain(handle: Handle, { disks, connect }: SharedOptions): Promise<void> {
+  const [guest] = disks;
+  if (disks.length !== 1 || guest?.domain !== true) {
+    throw new UsageError('--live attaches to a running guest of libvirt: name it with one -d, and no disks');
+  }
+  await handle.addDomain(guest.disk, {
+    live: true,
+    allowuuid: true,
+    ...(connect === undefined ? {} : { libvirturi: connect }),
+  });
+  if (!(await handle.getBackend()).startsWith('unix:')) {
+    throw new ToolError(`${guest.disk} is not running: leave out --live to open its disks`);
   }
 }
 
@@ -79,13 +96,17 @@ export async function openLaunched(tool: string, shared: SharedOptions): Promise
   }
 }
 
-/** As {@link openLaunched}, with the guest's filesystems (or those of `-m`) mounted. */
+/** As {@link openLaunched}, with the guest's filesystems (or those of `-m`) mounted; a running guest has its own. */
 export async function openMounted(
   tool: string,
   shared: SharedOptions,
   { mountsWritable = shared.writable }: { mountsWritable?: boolean } = {},
 ): Promise<Handle> {
+  if (shared.live && shared.mounts.length > 0) {
+    throw new UsageError('--live and -m exclude each other: a running guest has its filesystems mounted');
+  }
   const handle = await openLaunched(tool, shared);
+  if (shared.live) return handle;
   try {
     if (shared.mounts.length > 0) await mountRequested(handle, shared.mounts, mountsWritable);
     else await mountInspected(handle, { writable: mountsWritable, warn: (line) => warn(tool, line) });

@@ -24,6 +24,11 @@ export interface Request {
   prepared: string[];
 }
 
+/** True where disks are opened so that they cannot be written to. */
+export function refusesWrites({ shared }: Request): boolean {
+  return !shared.writable && !shared.overlay && !shared.live;
+}
+
 /** A handle with the drives and settings that were asked for. */
 export async function handleFor(request: Request, interactive: boolean): Promise<Handle> {
   const handle = await openHandle('guestfish', request.shared, { thread: interactive ? 'worker' : 'own' });
@@ -76,9 +81,10 @@ export async function prepareHandle(handle: Handle, request: Request): Promise<s
     const opened = await mountWhatIsThere(handle, shared.writable);
     return [...opened.notes];
   }
-  if (inspector) {
+  // A running guest has mounted its own.
+  if (inspector && !shared.live) {
     await mountInspected(handle, { writable: shared.writable, warn: (line) => notes.push(line) });
   }
-  await mountRequested(handle, shared.mounts, shared.writable);
+  await mountRequested(handle, shared.mounts, shared.writable || shared.live);
   return notes;
 }

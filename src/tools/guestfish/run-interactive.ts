@@ -4,7 +4,7 @@ import type { Handle } from '../common/handle.ts';
 import type { ToolContext } from '../common/run.ts';
 import { completeLine } from './complete.ts';
 import { TerminalLines } from './interactive.ts';
-import { prepareHandle, type Request } from './prepare.ts';
+import { prepareHandle, refusesWrites, type Request } from './prepare.ts';
 import { promptTexts, WELCOME } from './prompt.ts';
 import { Shell } from './shell.ts';
 import { showProgress } from '../common/show-progress.ts';
@@ -26,7 +26,7 @@ export async function runInteractive(
     pipeError: request.pipeError,
     keysFromStdin: request.shared.keysFromStdin,
     echoKeys: request.shared.echoKeys,
-    refusesWrites: !request.shared.writable && !request.shared.overlay,
+    refusesWrites: refusesWrites(request),
     newHandle,
   });
   const stop = (): void => {

@@ -1,4 +1,10 @@
-import { driveOptions, generalOptions, keyOptions, mountOption } from '../common/common-options.ts';
+import {
+  driveOptions,
+  generalOptions,
+  keyOptions,
+  liveOption,
+  mountOption,
+} from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
 import type { OptionSpec, ToolSpec } from '../common/spec.ts';
 
@@ -36,7 +42,6 @@ const ownOptions: readonly OptionSpec[] = [
     manual: 'Go into the background and take commands from `guestfish --remote`; see REMOTE CONTROL.',
   },
   { name: 'listening', long: ['listening-server'], help: '', hidden: true },
-  { name: 'live', long: ['live'], help: 'not supported', hidden: true },
   {
     name: 'network',
     long: ['network'],
@@ -125,11 +130,18 @@ export const guestfishSpec: ToolSpec = {
     '[OPTION...] -a DISK... [COMMAND [ARGUMENT...] [: COMMAND...]]',
     '[OPTION...] -f FILE',
   ],
-  options: sortedOptions(driveOptions.map(withMode), keyOptions, [mountOption], generalOptions, ownOptions),
+  options: sortedOptions(
+    driveOptions.map(withMode),
+    keyOptions,
+    [liveOption, mountOption],
+    generalOptions,
+    ownOptions,
+  ),
   examples: [
     ['guestfish guest.qcow2', 'open a disk, mount what is in it, and look around'],
     ['guestfish -a guest.qcow2 -i cat /etc/os-release', 'one command'],
     ['guestfish -a disk.img run : list-filesystems', 'several commands'],
+    ['guestfish --live -d guest run : command "uptime"', 'in a guest that is running'],
     ["guestfish -a disk.img -m /dev/sda1 <<< 'ls / | sort'", 'a script'],
   ],
 };

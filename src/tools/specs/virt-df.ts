@@ -1,4 +1,11 @@
-import { csvOption, driveOptions, generalOptions, jsonOption, keyOptions } from '../common/common-options.ts';
+import {
+  csvOption,
+  driveOptions,
+  generalOptions,
+  jsonOption,
+  keyOptions,
+  liveOption,
+} from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
 import type { OptionSpec, ToolSpec } from '../common/spec.ts';
 
@@ -35,7 +42,13 @@ export const virtDfSpec: ToolSpec = {
   name: 'virt-df',
   summary: 'show free space on the filesystems of a virtual machine',
   usage: ['[OPTION...] -a DISK [-a DISK...]', '[OPTION...] DISK...'],
-  options: sortedOptions(driveOptions, keyOptions, [csvOption, jsonOption], generalOptions, ownOptions),
+  options: sortedOptions(
+    driveOptions,
+    keyOptions,
+    [csvOption, jsonOption, liveOption],
+    generalOptions,
+    ownOptions,
+  ),
   examples: [
     ['virt-df -h guest.qcow2', 'sizes that people read'],
     ['virt-df --csv -a sda.img -a sdb.img', 'two disks of one guest, for a program'],

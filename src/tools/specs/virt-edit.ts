@@ -1,4 +1,10 @@
-import { generalOptions, keyOptions, mountOption, writingDriveOptions } from '../common/common-options.ts';
+import {
+  generalOptions,
+  keyOptions,
+  liveOption,
+  mountOption,
+  writingDriveOptions,
+} from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
 import type { ToolSpec } from '../common/spec.ts';
 
@@ -7,7 +13,7 @@ export const virtEditSpec: ToolSpec = {
   name: 'virt-edit',
   summary: 'edit files of a virtual machine',
   usage: ['[OPTION...] -a DISK [-a DISK...] FILE...', '[OPTION...] DISK... FILE'],
-  options: sortedOptions(writingDriveOptions, keyOptions, [mountOption], generalOptions, [
+  options: sortedOptions(writingDriveOptions, keyOptions, [liveOption, mountOption], generalOptions, [
     {
       name: 'backup',
       short: 'b',

@@ -4,6 +4,7 @@ import {
   generalOptions,
   jsonOption,
   keyOptions,
+  liveOption,
   mountOption,
 } from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
@@ -55,7 +56,7 @@ export const virtLsSpec: ToolSpec = {
   options: sortedOptions(
     driveOptions,
     keyOptions,
-    [mountOption, csvOption, jsonOption],
+    [liveOption, mountOption, csvOption, jsonOption],
     generalOptions,
     ownOptions,
   ),

@@ -1,4 +1,10 @@
-import { driveOptions, generalOptions, keyOptions, mountOption } from '../common/common-options.ts';
+import {
+  driveOptions,
+  generalOptions,
+  keyOptions,
+  liveOption,
+  mountOption,
+} from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
 import type { ToolSpec } from '../common/spec.ts';
 
@@ -7,7 +13,7 @@ export const virtTailSpec: ToolSpec = {
   name: 'virt-tail',
   summary: 'follow files of a virtual machine as they grow',
   usage: ['[OPTION...] -a DISK [-a DISK...] FILE...'],
-  options: sortedOptions(driveOptions, keyOptions, [mountOption], generalOptions, [
+  options: sortedOptions(driveOptions, keyOptions, [liveOption, mountOption], generalOptions, [
     {
       name: 'follow',
       short: 'f',

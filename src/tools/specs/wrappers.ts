@@ -1,4 +1,10 @@
-import { driveOptions, generalOptions, keyOptions, mountOption } from '../common/common-options.ts';
+import {
+  driveOptions,
+  generalOptions,
+  keyOptions,
+  liveOption,
+  mountOption,
+} from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
 import type { OptionSpec, ToolSpec } from '../common/spec.ts';
 
@@ -27,7 +33,7 @@ export const virtTarOutSpec: ToolSpec = {
   options: sortedOptions(
     driveOptions,
     keyOptions,
-    [mountOption, progress, noProgress],
+    [liveOption, mountOption, progress, noProgress],
     generalOptions,
     fishOptions,
     [
@@ -74,7 +80,7 @@ export const virtCopyOutSpec: ToolSpec = {
   options: sortedOptions(
     driveOptions,
     keyOptions,
-    [mountOption, progress, noProgress],
+    [liveOption, mountOption, progress, noProgress],
     generalOptions,
     fishOptions,
   ),

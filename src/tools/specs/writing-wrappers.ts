@@ -1,4 +1,10 @@
-import { generalOptions, keyOptions, mountOption, writingDriveOptions } from '../common/common-options.ts';
+import {
+  generalOptions,
+  keyOptions,
+  liveOption,
+  mountOption,
+  writingDriveOptions,
+} from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
 import type { OptionSpec, ToolSpec } from '../common/spec.ts';
 
@@ -25,7 +31,7 @@ export const virtCopyInSpec: ToolSpec = {
   options: sortedOptions(
     writingDriveOptions,
     keyOptions,
-    [mountOption],
+    [liveOption, mountOption],
     progress,
     generalOptions,
     fishOptions,
@@ -41,7 +47,7 @@ export const virtTarInSpec: ToolSpec = {
   options: sortedOptions(
     writingDriveOptions,
     keyOptions,
-    [mountOption],
+    [liveOption, mountOption],
     progress,
     generalOptions,
     fishOptions,
