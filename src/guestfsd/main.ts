@@ -3,6 +3,7 @@ import { mkdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { linuxImplementations } from '../daemon/linux-registry.ts';
 import { attachMachine } from '../platform/linux/attach.ts';
+import { fromNode } from '../platform/linux/kernel-error.ts';
 import { createLinuxPlatform } from '../platform/linux/index.ts';
 import { guestfsd } from './guestfsd.ts';
 
@@ -12,7 +13,11 @@ const SYSROOT = '/sysroot';
 /** The folder to mount below, made where it is missing: in the appliance it is a link into what can be written. */
 function folderToMount(path: string): string {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) {
-    mkdirSync(resolve(dirname(path), targetOf(path)), { recursive: true });
+    try {
+      mkdirSync(resolve(dirname(path), targetOf(path)), { recursive: true });
+    } catch (error) {
+      throw fromNode(error, path);
+    }
   }
   return path;
 }
