@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { ToolsCapability } from '../tools-capability.ts';
 
 /**
@@ -25,6 +25,16 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   xfs: ['xfs_growfs', 'xfs_admin', 'xfs_repair', 'xfs_info'],
 };
 
+/** Where grub-install takes what it installs from: a folder for each kind of machine, of packages of their own. */
+const GRUB_IMAGES = '/usr/lib/grub';
+
+function hasGrubImages(): boolean {
+  return (
+    existsSync(GRUB_IMAGES) &&
+    readdirSync(GRUB_IMAGES, { withFileTypes: true }).some((entry) => entry.isDirectory())
+  );
+}
+
 /** Why a feature group is missing, in words; undefined where nothing is known to be. */
 export function groupProblem(
   group: string,
@@ -33,6 +43,7 @@ export function groupProblem(
 ): string | undefined {
   if (group === 'inotify' && !watches) return 'koffi is not installed';
   if (group === 'selinux' && !existsSync('/sys/fs/selinux/enforce')) return 'the kernel has no SELinux';
+  if (group === 'grub' && !hasGrubImages()) return `${GRUB_IMAGES} has nothing that could be installed`;
   const missing = (NEEDED[group] ?? []).filter((program) => !tools.has(program));
   if (missing.length === 0) return undefined;
   return `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed`;
