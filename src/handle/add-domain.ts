@@ -74,6 +74,24 @@ export async function addDomain(
   return drives.length;
 }
 
+/** As {@link addDomain}, of a domain that is an object with its `uuid` or `name`, and the `uri` of its connection. Throws EINVAL for any other. */
+export async function addLibvirtDomain(
+  core: HandleCore,
+  domain: unknown,
+  options: Omit<AddDomainOptions, 'libvirturi' | 'allowuuid'>,
+): Promise<number> {
+  const { uuid, name, uri } = (domain ?? {}) as Record<string, unknown>;
+  const wanted = uuid ?? name;
+  if (typeof wanted !== 'string' || (uri !== undefined && typeof uri !== 'string')) {
+    throw new GuestfsError(
+      'EINVAL',
+      'dom: expected an object with the uuid or the name of a domain, and perhaps a uri',
+    );
+  }
+  const connection = uri === undefined ? {} : { libvirturi: uri };
+  return addDomain(core, wanted, { ...options, ...connection, allowuuid: uuid !== undefined });
+}
+
 /** Have launch attach to the daemon in a running guest, which has its disks already. */
 function attach(core: HandleCore, { name, channel }: Domain): number {
   if (channel === undefined) {
@@ -95,7 +113,7 @@ function attach(core: HandleCore, { name, channel }: Domain): number {
 async function driveOf(
   { source, format, blocksize, username, secret }: DomainDisk,
   virsh: Virsh,
-  { iface, cachemode, discard, copyonread }: AddDomainOptions,
+  { iface, cachemode, discard, copyonread, readonly: wholeReadonly = false }: AddDomainOptions,
   readonly: boolean,
 ): Promise<[string, AddDriveOptions]> {
   const given = Object.entries({ blocksize, iface, cachemode, discard, copyonread });
@@ -106,7 +124,8 @@ async function driveOf(
     ...(format === 'raw' ? {} : { backing: 'any' }),
     ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
   };
-  if (readonly && drive.discard === 'enable') delete drive.discard;
+  // Asked for all disks it is for those that can: of a disk that is only read nothing can be discarded.
+  if (readonly && !wholeReadonly && drive.discard === 'enable') delete drive.discard;
   if (source.kind === 'file') return [source.path, drive];
   if (source.kind === 'volume') return [await virsh.volumePath(source.pool, source.volume), drive];
   const { protocol, name, servers } = source;

@@ -34,6 +34,7 @@ export function runsAtOnce(name: string): boolean {
 /** Actions that take their place in the queue even when nothing runs, because they take time. */
 const LONG: ReadonlySet<string> = new Set([
   'add_domain',
+  'add_libvirt_dom',
   'launch',
   'shutdown',
   'kill_subprocess',
@@ -164,7 +165,10 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
     const { addDomain } = await import('./add-domain.ts');
     return addDomain(core, domain as string, options);
   },
-  add_libvirt_dom: unsupported('adding the disks of a libvirt domain'),
+  async add_libvirt_dom(core, [domain], options) {
+    const { addLibvirtDomain } = await import('./add-domain.ts');
+    return addLibvirtDomain(core, domain, options);
+  },
 
   // Settings.
   set_hv: (core, [hv]) => void (core.settings.hv = hv as string),

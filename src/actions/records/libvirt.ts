@@ -44,7 +44,7 @@ export const libvirtActions = [
     configOnly: true,
     summary: 'add all disks of a domain that libvirt has opened',
     description:
-      'As `add_domain`, for an open `virDomainPtr` of the C library. Not part of this version: fails with ENOTSUP.',
+      'As `add_domain`, for a domain that the program has already. What is a `virDomainPtr` in the C library is an object here, with the `uuid` or the `name` of the domain and, unless the connection is the default one, its `uri`.',
   },
   {
     name: 'set_libvirt_supported_credentials',

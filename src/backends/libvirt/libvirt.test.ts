@@ -210,6 +210,15 @@ describe("add_domain with libvirt's test driver", { skip: needsTool('virsh') }, 
       assert.deepEqual(await added(name, { readonly: true }), all.slice(1), name);
     }
     assert.deepEqual(await added('web & mail', { readonly: true, readonlydisk: 'ignore' }), [all[0], all[2]]);
+    const g = new Guestfs({ environment: false });
+    assert.equal(await g.addLibvirtDom({ uuid: UUID, uri }, { readonly: true }), 3);
+    assert.equal(await g.addLibvirtDom({ name: 'web & mail', uri }, { readonly: true }), 3);
+    assert.equal((await g.debugDrives()).length, 6);
+    await assert.rejects(g.addLibvirtDom({ name: UUID, uri: 1 }), failing('EINVAL', /expected an object/));
+    await assert.rejects(g.addLibvirtDom(undefined), failing('EINVAL', /expected an object/));
+    await g.close();
+    const discard = added('web & mail', { readonly: true, discard: 'enable' });
+    await assert.rejects(discard, failing('EINVAL', /discard is enable, but/));
     const more = { readonly: true, cachemode: 'unsafe', copyonread: true };
     assert.match((await added('web & mail', more))[0] as string, /cache=unsafe copyonread/);
   });

@@ -3188,7 +3188,9 @@ export interface GuestfsMethods {
   /**
    * Add all disks of a domain that libvirt has opened.
    *
-   * As `add_domain`, for an open `virDomainPtr` of the C library. Not part of this version: fails with ENOTSUP.
+   * As `add_domain`, for a domain that the program has already. What is a `virDomainPtr` in the C library is an
+   * object here, with the `uuid` or the `name` of the domain and, unless the connection is the default one, its
+   * `uri`.
    *
    * `add_libvirt_dom` of the API, since 1.29.14. Only before launch.
    *
