@@ -4,6 +4,7 @@ import { openGrowingFile, type GrowingFile } from '../block/file-growing.ts';
 import { otherWriter } from '../block/file-locks.ts';
 import { besideFile, fileIdentity, folderOf, isWithin } from '../block/file-path.ts';
 import { guard } from '../block/guard.ts';
+import { shellWord } from '../bytes/shell-word.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { IMAGE_FORMATS, probeImageFormat } from './formats.ts';
 import type { BackingPolicy, ImageOptions, OpenedImage } from './image.ts';
@@ -164,7 +165,7 @@ function backingFormat(path: string, name: string, header: QcowImageHeader): str
   throw new GuestfsError(
     'EPERM',
     `${path}: the header does not state the format of the backing file ${name}, and backing files are not ` +
-      `probed. State it with: qemu-img rebase -u -b ${quoted(name)} -F FORMAT ${quoted(path)}`,
+      `probed. State it with: qemu-img rebase -u -b ${shellWord(name)} -F FORMAT ${shellWord(path)}`,
     { path },
   );
 }
@@ -329,13 +330,9 @@ function checkFormatName(format: string | undefined, path: string): void {
 function unreadable(path: string, format: string): UnsupportedError {
   return new UnsupportedError(
     `${path}: ${format} images cannot be read here, only raw and qcow2; ` +
-      `make a copy with: qemu-img convert -f ${format} -O qcow2 ${quoted(path)} COPY`,
+      `make a copy with: qemu-img convert -f ${format} -O qcow2 ${shellWord(path)} COPY`,
     { path },
   );
-}
-
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Errors of parsers name no file: add it, once. */

@@ -138,7 +138,7 @@ function readRequest({ line }: ToolContext): Request {
  */
 function takeDisks(request: Request, operands: readonly string[]): string[] {
   const { shared } = request;
-  if (shared.disks.length > 0 || shared.domain !== undefined) return [...operands];
+  if (shared.disks.length > 0) return [...operands];
   let at = 0;
   while (at < operands.length && isDisk(operands[at] as string, request.inspector)) {
     shared.addDisk(operands[at] as string);

@@ -31,12 +31,13 @@ export async function main(args: readonly string[], spec: ToolSpec = guestfsAppl
         await save(context);
         return EXIT.ok;
       case 'list':
-        for (const { folder, used } of listCache(cachedir())) {
+        for (const { folder, used } of listCache(environmentSettings().cachedir)) {
           context.out.write(`${folder}  last used ${used.toISOString().slice(0, 16)}\n`);
         }
         return EXIT.ok;
       case 'drop':
-        for (const { folder } of listCache(cachedir())) rmSync(folder, { recursive: true, force: true });
+        for (const { folder } of listCache(environmentSettings().cachedir))
+          rmSync(folder, { recursive: true, force: true });
         return EXIT.ok;
       default:
         throw new UsageError(
@@ -49,9 +50,11 @@ export async function main(args: readonly string[], spec: ToolSpec = guestfsAppl
 /** Bytes of the disk of a machine that is only to be saved. */
 const SCRATCH = 1024 * 1024;
 
-/** As the library has it: LIBGUESTFS_CACHEDIR, TMPDIR, /var/tmp. */
-function cachedir(): string {
-  return process.env['LIBGUESTFS_CACHEDIR'] || process.env['TMPDIR'] || '/var/tmp';
+/** Settings as the environment has them. */
+function environmentSettings(): Settings {
+  const settings = new Settings();
+  settings.parseEnvironment(process.env);
+  return settings;
 }
 
 function inputsOf({ line }: ToolContext): BuildInputs {
@@ -74,7 +77,7 @@ async function build(context: ToolContext, directory: string | undefined): Promi
   const inputs = inputsOf(context);
   if (directory === undefined) {
     const verbose = context.line.options.some(({ name }) => name === 'verbose');
-    const folder = await cachedAppliance(cachedir(), inputs, (message) => {
+    const folder = await cachedAppliance(environmentSettings().cachedir, inputs, (message) => {
       if (verbose) context.err.write(`${message}\n`);
     });
     context.err.flush();
@@ -95,8 +98,7 @@ async function check(context: ToolContext): Promise<void> {
   context.out.write(`kernel: ${plan.kernel.path} with the modules in ${plan.kernel.modules}\n`);
   context.out.write(`root: ${plan.root.entries().length} files, ${humanSize(plan.root.size)}\n`);
   context.out.write(shortcomings(plan));
-  const settings = new Settings();
-  settings.parseEnvironment(process.env);
+  const settings = environmentSettings();
   const { version, acceleration, warning, note } = await probeHypervisor(settings.machine());
   context.out.write(
     `qemu: ${settings.hv}, version ${version}, ${acceleration}${note === undefined ? '' : `, as ${note}`}\n`,

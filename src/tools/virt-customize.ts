@@ -29,7 +29,7 @@ export async function main(args: readonly string[], spec: ToolSpec = virtCustomi
   return runTool(spec, args, async (context) => {
     const options = readOptions(context);
     const { shared, steps, dryRun } = options;
-    if (shared.disks.length === 0 && shared.domain === undefined) {
+    if (shared.disks.length === 0) {
       throw new UsageError('no disk was named: give at least one with -a');
     }
     const started = performance.now();

@@ -3,8 +3,8 @@ import { GuestfsError } from '../errors/index.ts';
 import { fillBlankDisk } from './common/blank-disk.ts';
 import { EXIT } from './common/errors.ts';
 import { createHandle, type Handle } from './common/handle.ts';
+import { newHandle } from './common/new-handle.ts';
 import { runTool, type ToolContext } from './common/run.ts';
-import { showWarnings } from './common/show-warnings.ts';
 import { parseSize } from './common/size.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { ToolError, UsageError } from './common/usage-error.ts';
@@ -153,12 +153,8 @@ async function make(
 ): Promise<void> {
   const date = sourceDate();
   const reproducible = date === undefined ? {} : { reproducible: { time: date } };
-  const handle = await createHandle({ thread: 'own', ...reproducible });
+  const handle = await newHandle(tool, options, { thread: 'own', ...reproducible });
   try {
-    await handle.setProgram(tool);
-    showWarnings(handle, tool);
-    if (options.verbose) await handle.setVerbose(true);
-    if (options.trace) await handle.setTrace(true);
     await handle.diskCreate(output, options.format, size);
     const { blocksize, format } = options;
     await handle.addDrive(output, { format, ...(blocksize === undefined ? {} : { blocksize }) });

@@ -1,10 +1,9 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { EXIT } from './common/errors.ts';
-import { createHandle, type Handle } from './common/handle.ts';
 import { humanSize } from './common/human.ts';
+import { newHandle } from './common/new-handle.ts';
 import { runTool, type ToolContext } from './common/run.ts';
 import { maybeShowProgress } from './common/show-progress.ts';
-import { showWarnings } from './common/show-warnings.ts';
 import { parseSize } from './common/size.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { ToolError, UsageError } from './common/usage-error.ts';
@@ -80,16 +79,6 @@ function checkTarget(source: string, target: string, { size, dryRun }: ResizeOpt
   if (size !== undefined && !dryRun && existsSync(target)) {
     throw new ToolError(`${target} is there already: leave --size away to use it, or name another`);
   }
-}
-
-/** A handle with the settings that were asked for. */
-async function newHandle(tool: string, { verbose, trace }: ResizeOptions): Promise<Handle> {
-  const handle = await createHandle({ thread: 'own' });
-  await handle.setProgram(tool);
-  showWarnings(handle, tool);
-  if (verbose) await handle.setVerbose(true);
-  if (trace) await handle.setTrace(true);
-  return handle;
 }
 
 /** Plan and copy. Returns the new devices of partitions that are to be expanded; undefined after a dry run. */

@@ -11,9 +11,9 @@ import {
   type BackingPolicy,
 } from '../images/index.ts';
 import { EXIT } from './common/errors.ts';
-import { createHandle, type Handle } from './common/handle.ts';
 import { humanSize } from './common/human.ts';
 import { readByte } from './common/read-byte.ts';
+import { newHandle } from './common/new-handle.ts';
 import { runTool, type ToolContext } from './common/run.ts';
 import { maybeShowProgress } from './common/show-progress.ts';
 import type { ToolSpec } from './common/spec.ts';
@@ -76,11 +76,9 @@ async function clear(
 ): Promise<void> {
   const values = (name: string): string[] =>
     context.line.options.filter((option) => option.name === name).map(({ value = '' }) => value);
-  const handle: Handle = await createHandle({ thread: 'own' });
+  const talk = { verbose: has(context, 'verbose'), trace: has(context, 'trace') };
+  const handle = await newHandle(context.spec.name, talk);
   try {
-    await handle.setProgram(context.spec.name);
-    if (has(context, 'verbose')) await handle.setVerbose(true);
-    if (has(context, 'trace')) await handle.setTrace(true);
     await handle.addDrive(disk, { ...drive, readonly: false });
     await handle.launch();
     maybeShowProgress(handle, has(context, 'quiet') ? false : undefined, false);

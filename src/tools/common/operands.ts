@@ -18,7 +18,7 @@ export function readShared(
     if (!shared.take(option)) own(option, shared);
   }
   let operands = [...line.operands];
-  if (shared.disks.length === 0 && shared.domain === undefined && operands.length > keep) {
+  if (shared.disks.length === 0 && operands.length > keep) {
     const disks = operands.length - keep;
     for (const disk of operands.slice(0, disks)) shared.addDisk(disk);
     operands = operands.slice(disks);

@@ -14,7 +14,6 @@ import { EXIT } from '../common/errors.ts';
 import { humanSize } from '../common/human.ts';
 import { runTool, type ToolBody, type ToolContext } from '../common/run.ts';
 import { parseSize } from '../common/size.ts';
-import type { ToolSpec } from '../common/spec.ts';
 import { UsageError } from '../common/usage-error.ts';
 import { imageSpecs, type ImageCommand } from '../specs/images.ts';
 import {
@@ -164,14 +163,9 @@ function savedWords({ before, after }: Compacted): string {
 }
 
 /** Run a subcommand that works on images; resolves to the exit status. */
-export function runImageCommand(
-  name: ImageCommand,
-  args: readonly string[],
-  spec: ToolSpec = imageSpecs[name],
-): Promise<number> {
-  return runTool(spec, name === 'resize-image' ? lessSizeLast(args) : args, (context: ToolContext) =>
-    bodies[name](context),
-  );
+export function runImageCommand(name: ImageCommand, args: readonly string[]): Promise<number> {
+  const words = name === 'resize-image' ? lessSizeLast(args) : args;
+  return runTool(imageSpecs[name], words, (context: ToolContext) => bodies[name](context));
 }
 
 /** `-200M` is a size, not options: as the last operand, behind `--`, it is taken for one. */

@@ -6,6 +6,8 @@ const MIB = 1024 * KIB;
 const INODE = 256;
 /** Filesystems below this size have blocks of 1 KiB. */
 const SMALL = 512 * MIB;
+/** Bytes that mkfs.xfs(8) and mkfs.btrfs(8) want at least; smaller disks are made where `--size` says so. */
+const LEAST: Readonly<Record<string, number>> = { btrfs: 256 * MIB, xfs: 300 * MIB };
 /** Bytes that a partition table takes before and after the one partition. */
 const TABLE = 2 * MIB;
 
@@ -29,9 +31,27 @@ export function estimateSize(input: InputSize, type: string, partitioned: boolea
   const tables = content * 0.01 + (isFat(type) ? inodes * 96 : inodes * INODE);
   let bytes = content + tables + 256 * KIB;
   if (/^ext[34]$/.test(type)) bytes += journal(bytes * 1.1);
+  bytes += ownStructures(type, bytes, inodes);
   // Blocks that are set aside, and what groups and their copies take.
   bytes *= isFat(type) ? 1.03 : 1.05;
-  return roundToMib(bytes + MIB) + (partitioned ? TABLE : 0);
+  return Math.max(roundToMib(bytes + MIB), LEAST[type] ?? 0) + (partitioned ? TABLE : 0);
+}
+
+/** Bytes that filesystems of other makers take beside the content, from above. */
+function ownStructures(type: string, content: number, inodes: number): number {
+  switch (type) {
+    case 'btrfs':
+      // Metadata is kept twice, and space is given out in large pieces.
+      return 2 * Math.min(256 * MIB, content * 0.15) + inodes * 4 * KIB;
+    case 'ntfs':
+      // A record of 1 KiB a file, and the log.
+      return inodes * KIB + Math.min(64 * MIB, 4 * MIB + content * 0.03);
+    case 'xfs':
+      // The log, and inodes of 512 bytes.
+      return 64 * MIB + inodes * 512;
+    default:
+      return 0;
+  }
 }
 
 function isFat(type: string): boolean {

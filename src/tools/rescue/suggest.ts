@@ -1,17 +1,14 @@
+import { shellWord } from '../../bytes/shell-word.ts';
 import { GuestfsError } from '../../errors/index.ts';
 import type { Handle } from '../common/handle.ts';
 
-/** A word for a shell. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-
-/** The commands that mount what `mountable` is on a directory of the rescue shell. */
-function mountCommand(mountable: string, place: string, options: string): string {
-  const volume = /^btrfsvol:(\/dev\/(?:sd[a-z]+\d*|[^/]+\/[^/]+))\/(.+)$/.exec(mountable);
-  const device = volume?.[1] ?? mountable;
-  const words = [options, volume?.[2] === undefined ? '' : `subvol=${volume[2]}`].filter(Boolean);
-  const option = words.length === 0 ? '' : `-o ${quoted(words.join(','))} `;
-  return `mount ${option}${quoted(device)} ${quoted(place)}`;
+/** The command that mounts what `mountable` is on a directory of the rescue shell. */
+async function mountCommand(handle: Handle, mountable: string, place: string): Promise<string> {
+  const words = ['mount'];
+  if (mountable.startsWith('btrfsvol:'))
+    words.push('-o', `subvol=${await handle.mountableSubvolume(mountable)}`);
+  words.push(await handle.mountableDevice(mountable), place);
+  return words.map(shellWord).join(' ');
 }
 
 /** What virt-rescue --suggest prints: how to mount what is on the disks of a launched handle. */
@@ -25,11 +22,12 @@ export async function suggestions(handle: Handle): Promise<string> {
   }
   const found = Object.entries(await handle.listFilesystems());
   if (found.length === 0) return 'There is no filesystem on these disks.\n';
-  const lines = found.map(([device, type]) =>
-    type === 'swap' || type === 'unknown' || type.startsWith('crypto')
-      ? `# ${device} has the content ${type}`
-      : `${mountCommand(device, '/sysroot', '')}  # ${type}`,
-  );
+  const lines: string[] = [];
+  for (const [device, type] of found) {
+    const isMountable = type !== 'swap' && type !== 'unknown';
+    const command = isMountable ? await mountCommand(handle, device, '/sysroot') : '';
+    lines.push(isMountable ? `${command}  # ${type}` : `# ${device} has the content ${type}`);
+  }
   return `There is no operating system on these disks. Commands for the prompt of virt-rescue, one of which mounts what you want:\n\n${lines.join('\n')}\n`;
 }
 
@@ -47,9 +45,10 @@ export async function describeSystem(handle: Handle, root: string): Promise<stri
 
 async function systemCommands(handle: Handle, root: string): Promise<string> {
   const places = Object.entries(await handle.inspectGetMountpoints(root));
-  const lines = places
-    .toSorted(([a], [b]) => a.length - b.length)
-    .map(([place, device]) => mountCommand(device, `/sysroot${place === '/' ? '' : place}`, ''));
+  const lines: string[] = [];
+  for (const [place, device] of places.toSorted(([a], [b]) => a.length - b.length)) {
+    lines.push(await mountCommand(handle, device, `/sysroot${place === '/' ? '' : place}`));
+  }
   if ((await handle.inspectGetType(root)) === 'linux') {
     for (const place of ['dev', 'proc', 'sys']) lines.push(`mount --rbind /${place} /sysroot/${place}`);
     lines.push('chroot /sysroot');
