@@ -1,12 +1,13 @@
 /**
  * The same commands on the engine and in our appliance (under TCG), over the same images: `tsx scripts/compare-backends.ts
- * [read|write|kernel]...`. Prints where values, error codes or order differ without being listed in docs/backends.md, and
- * fails if something does. LIBGUESTFS_PATH may name an appliance. Says so and ends well where none can be started.
+ * [read|write|system|rest|errors|kernel]...`. Prints where values, error codes or order differ without being listed in
+ * docs/backends.md, and fails if something does. A whole run also fails if an action that both answer was not compared in a
+ * call that ended well and in one that failed. LIBGUESTFS_PATH may name an appliance. Says so and ends well where none can be started.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { runKernelCommands } from '../test/support/run-kernel-commands.ts';
-import { compareLists, listNames, obstacle } from '../test/support/compare-lists.ts';
+import { compareLists, listNames, obstacle, uncompared } from '../test/support/compare-lists.ts';
 
 // What ends well is proof for the support table: a whole run begins it anew.
 const wanted = process.argv.slice(2);
@@ -20,8 +21,11 @@ if (reason !== false) {
 } else {
   if (wanted.length === 0) rmSync(`${process.env['GUESTFS_ACTION_LOG']}.appliance`, { force: true });
   let unexplained = 0;
+  const missing = uncompared();
   for (const name of listNames.filter((one) => wanted.length === 0 || wanted.includes(one))) {
-    const { commands, unlisted, listed } = await compareLists(name);
+    const { commands, unlisted, listed, succeeded, failed } = await compareLists(name);
+    for (const action of succeeded) missing.well.delete(action);
+    for (const action of failed) missing.failing.delete(action);
     for (const { command, engine, appliance } of unlisted) {
       say(`DIFFERS  ${command}`);
       say(`  engine     ${shown(engine)}`);
@@ -36,6 +40,12 @@ if (reason !== false) {
     for (const command of leftOut) say(`LEFT OUT ${command}`);
     say(`kernel: ${commands} commands, ${failures.length} failures, ${leftOut.length} left out`);
     unexplained += failures.length;
+  }
+  if (wanted.length === 0) {
+    for (const [how, actions] of Object.entries(missing)) {
+      if (actions.size > 0) say(`NOT COMPARED ${how}: ${[...actions].join(' ')}`);
+      unexplained += actions.size;
+    }
   }
   process.exitCode = unexplained === 0 ? 0 : 1;
 }

@@ -11,7 +11,7 @@ function numberOf(word: string): number {
 type Method = (...args: unknown[]) => Promise<unknown>;
 
 /** The action that a command of guestfish runs: by its own name, or by one of its others. */
-function commandEntry(command: string): ActionEntry {
+export function commandEntry(command: string): ActionEntry {
   const name = command.replaceAll('-', '_').replace(/_opts$/, '');
   const entry =
     actionEntry(name) ?? actionNames.map(actionEntry).find((one) => one?.aliases?.includes(command));

@@ -2,28 +2,15 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { applianceObstacle } from '../../../test/support/appliance.ts';
 import { needsTool, run, temporaryFolder } from '../../../test/support/tools.ts';
 import { Guestfs } from '../../handle/guestfs.ts';
 import { isAlive } from './build/cache.ts';
-import { chooseKernel } from './build/kernel-choice.ts';
-import { daemonBundle } from './build/locate.ts';
-
-/** Why there can be no appliance here, or false. */
-function obstacle(): string | false {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return 'needs Linux on x86_64';
-  if (daemonBundle() === undefined) return 'dist/bin/guestfsd.cjs is not built';
-  try {
-    chooseKernel();
-  } catch (error) {
-    return (error as Error).message;
-  }
-  return needsTool('qemu-system-x86_64', 'modprobe', 'mke2fs', 'lvm');
-}
 
 const folder = temporaryFolder();
 after(() => folder.remove());
 
-describe('the appliance, without KVM', { skip: obstacle() }, () => {
+describe('the appliance, without KVM', { skip: applianceObstacle() || needsTool('mke2fs', 'lvm') }, () => {
   const disk = join(folder.path, 'disk.img');
   const handle = async (): Promise<Guestfs> => {
     const g = new Guestfs({ environment: false });

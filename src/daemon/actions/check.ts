@@ -76,6 +76,9 @@ export const checkActions = {
       const report = writeDevice(context, device, (opened) => checkFat(opened, { repair: true }));
       return report.uncorrected > 0 ? 4 : report.status;
     }
+    if (fstype === '') {
+      throw new GuestfsError('EINVAL', `${device}: the type of the filesystem to check is empty`, { device });
+    }
     throw new UnsupportedError(
       `${device}: filesystems of type ${fstype} are not checked here, only ext2, ext3, ext4 and vfat; the appliance can do it`,
       { device },

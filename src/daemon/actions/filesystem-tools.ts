@@ -129,8 +129,9 @@ function wantLabel(label: string): void {
 }
 
 function setUuid(context: ActionContext, device: string, uuid: string | undefined): void {
-  if (uuid !== undefined) wantNoOption(uuid, 'uuid');
-  switch (context.platform.identify.type(device)) {
+  const type = context.platform.identify.type(device);
+  if (uuid !== undefined && (type === 'xfs' || type === 'btrfs')) wantNoOption(uuid, 'uuid');
+  switch (type) {
     case 'xfs':
       return runOnDevice(context, device, 'xfs_admin', (node) => ['-U', uuid ?? 'generate', node]);
     case 'btrfs':

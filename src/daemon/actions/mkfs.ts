@@ -85,6 +85,9 @@ function makeFilesystem(context: ActionContext, type: string, device: string, op
     });
     return;
   }
+  if (type === '') {
+    throw new GuestfsError('EINVAL', `${device}: the type of the filesystem to make is empty`, { device });
+  }
   throw new UnsupportedError(
     `a filesystem of type ${type} cannot be made here, only ext2, ext3, ext4 and vfat; the appliance backend makes others`,
     { device },

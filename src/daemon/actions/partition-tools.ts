@@ -11,6 +11,9 @@ import { partitionsActions } from './partitions.ts';
 const FOREIGN = new Set(['aix', 'amiga', 'atari', 'bsd', 'dasd', 'dvh', 'mac', 'pc98', 'sun']);
 
 /** Whether a disk has a table that this package knows and does not read. */
+/** What part_add calls kinds of partitions. */
+const KINDS = /^(p|primary|l|logical|e|extended)$/;
+
 function isForeign({ platform }: ActionContext, device: string): boolean {
   return readPartitionTable(platform.devices.open(device))?.readable === false;
 }
@@ -76,14 +79,10 @@ export const partitionToolsActions = {
   },
 
   part_add(context, device, prlogex, startsect, endsect) {
-    if (!isForeign(context, device)) {
+    // The others' own checks come first, whatever the table is.
+    if (!KINDS.test(prlogex) || startsect < 0 || !isForeign(context, device)) {
       partitionsActions.part_add(context, device, prlogex, startsect, endsect);
       return;
-    }
-    if (startsect < 0) {
-      throw new GuestfsError('EINVAL', `${device}: startsect is ${startsect}, it cannot be negative`, {
-        device,
-      });
     }
     const kind = /^(p|primary)$/.test(prlogex) ? 'primary' : prlogex;
     if (kind !== 'primary') {

@@ -20,7 +20,7 @@ export const resizeToolsActions = {
   },
 
   resize2fs_size(context, device, size) {
-    if (!isMounted(context, device)) {
+    if (size <= 0 || !isMounted(context, device)) {
       resizeActions.resize2fs_size(context, device, size);
       return;
     }

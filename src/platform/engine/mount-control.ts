@@ -1,7 +1,9 @@
 import type { BlockDevice } from '../../block/device.ts';
 import { eachInTurn, GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import type { FileSystem } from '../../filesystems/filesystem.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
 import { MountedTree } from '../../vfs/mounted-tree.ts';
+import { fail } from '../../vfs/path-checks.ts';
 import type { FileTree } from '../../vfs/tree.ts';
 import type { DeviceTable, Identification, MountControl, MountEntry, MountRequest } from '../contract.ts';
 import type { MountBelow, PrivateTree } from '../inspect-capability.ts';
@@ -55,7 +57,13 @@ export class EngineMounts implements MountControl {
   }
 
   mountLoop(path: string, mountpoint: string): void {
-    const device = fileDevice(this.tree, path);
+    const tree: FileTree = this.tree;
+    const isA = (file: string, type: number): boolean =>
+      (tree.stat(tree.resolve(file)).mode & S_IFMT) === type;
+    if (!isA(path, S_IFREG)) throw fail('EINVAL', path, 'it is no regular file, which a loop device is of');
+    if (!isA(mountpoint, S_IFDIR))
+      throw fail('ENOTDIR', mountpoint, 'cannot mount there, it is not a directory');
+    const device = fileDevice(tree, path);
     const key = `loop:${this.tree.realpath(path)}`;
     const shared = this.#shared.get(key) ?? this.#open(key, device, path, undefined, undefined, []);
     shared.uses++;

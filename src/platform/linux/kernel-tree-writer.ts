@@ -137,7 +137,14 @@ export class KernelTreeWriter implements TreeWriter {
     const { path } = kernelNode(file);
     this.#wantRegular(path);
     if (offset < 0 || length <= 0) throw fail('EINVAL', path, `cannot allocate ${length} bytes at ${offset}`);
-    this.#tree.call(file, (host) => this.#tree.calls.allocate(host, offset, length));
+    const { size } = this.#tree.stats(path);
+    try {
+      this.#tree.call(file, (host) => this.#tree.calls.allocate(host, offset, length));
+    } catch (error) {
+      // The kernel keeps what it found room for, which may be all there was.
+      this.#at(path, (host) => truncateSync(host, Number(size)));
+      throw error;
+    }
   }
 
   punch(file: FileRef, offset: number, length: number): void {

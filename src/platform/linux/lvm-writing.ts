@@ -52,36 +52,46 @@ export class LinuxLvmWriting implements LvmWriting {
   }
 
   removeVolumeGroup(name: string): void {
-    this.#command.run(['vgremove', '--force', '--yes', '--', name]);
+    this.#about({ group: name }, () => this.#command.run(['vgremove', '--force', '--yes', '--', name]));
   }
 
   renameVolumeGroup(from: string, to: string): void {
-    this.#command.run(['vgrename', '--', from, to]);
+    this.#about({ group: from }, () => this.#command.run(['vgrename', '--', from, to]));
   }
 
   changeVolumeGroupUuid(name?: string): void {
-    this.#command.run(['vgchange', '--uuid', ...(name === undefined ? [] : ['--', name])]);
+    this.#about({ ...(name === undefined ? {} : { group: name }) }, () =>
+      this.#command.run(['vgchange', '--uuid', ...(name === undefined ? [] : ['--', name])]),
+    );
   }
 
   createLogicalVolume(volumeGroup: string, name: string, size: VolumeSize): void {
-    this.#command.run(['lvcreate', '--yes', ...sizeArguments(size, ''), '--name', name, '--', volumeGroup]);
+    this.#about({ group: volumeGroup }, () =>
+      this.#command.run(['lvcreate', '--yes', ...sizeArguments(size, ''), '--name', name, '--', volumeGroup]),
+    );
   }
 
   removeLogicalVolume(device: string): void {
     const path = this.#lvm.canonicalName(device) ?? device;
-    this.#command.run(['lvremove', '--force', '--yes', '--', path.replace(/^\/dev\//, '')], { device });
+    this.#about({ volume: path }, () =>
+      this.#command.run(['lvremove', '--force', '--yes', '--', path.replace(/^\/dev\//, '')], { device }),
+    );
   }
 
   renameLogicalVolume(from: string, to: string): void {
-    this.#command.run(['lvrename', '--', from.replace(/^\/dev\//, ''), to.replace(/^\/dev\//, '')], {
-      device: from,
-    });
+    this.#about({ volume: this.#lvm.canonicalName(from) ?? from }, () =>
+      this.#command.run(['lvrename', '--', from.replace(/^\/dev\//, ''), to.replace(/^\/dev\//, '')], {
+        device: from,
+      }),
+    );
   }
 
   resizeLogicalVolume(device: string, size: VolumeSize): void {
     const path = this.#lvm.canonicalName(device) ?? device;
     try {
-      this.#command.run(['lvresize', '--force', ...sizeArguments(size, '+'), '--', path], { device });
+      this.#about({ volume: path }, () =>
+        this.#command.run(['lvresize', '--force', ...sizeArguments(size, '+'), '--', path], { device }),
+      );
     } catch (error) {
       if (!(error instanceof GuestfsError) || !SAME_SIZE.test(error.message)) throw error;
     }
@@ -90,6 +100,32 @@ export class LinuxLvmWriting implements LvmWriting {
   removeAll(): void {
     for (const { vgName } of this.#lvm.volumeGroups()) this.removeVolumeGroup(vgName);
     for (const name of this.#lvm.physicalVolumeNames()) this.removePhysicalVolume(name);
+  }
+
+  /**
+   * Run a command. Where it fails and what it is about is no name of a logical volume, or is not there, that is the reason
+   * (EINVAL, ENOENT), whatever lvm(8) looked at first.
+   */
+  #about(what: { group?: string; volume?: string }, run: () => unknown): void {
+    try {
+      run();
+    } catch (error) {
+      const { volume } = what;
+      const [, group = what.group, name] = /^\/dev\/([^/]+)\/([^/]+)$/.exec(volume ?? '') ?? [];
+      if (volume !== undefined && name === undefined) {
+        throw new GuestfsError('EINVAL', `${volume} is no name of a logical volume, expected /dev/VG/LV`, {
+          device: volume,
+          cause: error,
+        });
+      }
+      const groups = this.#lvm.volumeGroups().map(({ vgName }) => vgName);
+      if (group === undefined || groups.includes(group)) throw error;
+      throw new GuestfsError(
+        'ENOENT',
+        `no volume group ${group} was found; there are: ${groups.join(', ') || 'none'}`,
+        { cause: error, ...(volume === undefined ? {} : { device: volume }) },
+      );
+    }
   }
 
   #wantUnpartitioned(device: string): void {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { eachInTurn, GuestfsError } from '../../errors/index.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
 import { checkPath, fail } from '../../vfs/path-checks.ts';
 import type { MountControl, MountEntry, MountRequest, UnmountOptions } from '../contract.ts';
 import type { LinuxDeviceTable } from './device-table.ts';
@@ -89,7 +90,10 @@ export class LinuxMounts implements MountControl, WritableMounts {
   }
 
   mountLoop(path: string, mountpoint: string): void {
-    const file = this.#tree.host(this.#tree.realpath(path));
+    const real = this.#tree.realpath(path);
+    if ((Number(this.#tree.stats(real).mode) & S_IFMT) !== S_IFREG)
+      throw fail('EINVAL', path, 'it is no regular file, which a loop device is of');
+    const file = this.#tree.host(real);
     wantDriver('loop', LOOP_CONTROL);
     this.#attach(['-o', 'loop', '--', file], mountpoint, path, false);
   }
