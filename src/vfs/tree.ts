@@ -32,7 +32,7 @@ export interface FileTree {
   child(directory: FileRef, entry: DirEntry): FileRef;
   /**
    * The file `name` of `directory`, not followed, or undefined if there is none; `.` and `..` are the directory
-   * and its parent. Throws ENOTDIR, ENAMETOOLONG, EINVAL (`/` or NUL in the name).
+   * and its parent, of the root its own reference. Throws ENOTDIR, ENAMETOOLONG, EINVAL (`/` or NUL in the name).
    */
   lookup(directory: FileRef, name: string): FileRef | undefined;
   /** Absolute guest path by which a file was found, without links for one that {@link resolve} found. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readSync } from 'node:fs';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import { fsPath } from './host-bytes.ts';
 import type { KernelTree } from './kernel-tree.ts';
@@ -61,7 +61,8 @@ function machineOf(tree: KernelTree, program: string): number | undefined {
 
 /** e_machine of an ELF file; undefined for another file. */
 function elfMachine(host: string): number | undefined {
-  const fd = openSync(fsPath(host), 'r');
+  // What is there may be a pipe, which must not be waited for.
+  const fd = openSync(fsPath(host), constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const head = new DataView(new ArrayBuffer(HEAD));
     if (readSync(fd, head, 0, HEAD, 0) < HEAD || head.getUint32(0) !== MAGIC) return undefined;

@@ -1,4 +1,14 @@
-import { accessSync, constants, copyFileSync, existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { bindMounts } from './bind-mounts.ts';
 import type { KernelTree } from './kernel-tree.ts';
 
@@ -44,8 +54,10 @@ function directory(tree: KernelTree, path: string): string | undefined {
 function withResolver(tree: KernelTree): () => void {
   const etc = directory(tree, '/etc');
   if (etc === undefined || !existsSync(RESOLVER)) return () => undefined;
-  const path = `${etc}/resolv.conf`;
-  const saved = `${etc}/.guestfs-resolv.conf`;
+  // By its descriptor it is the same directory still after the program put something else into its place.
+  const fd = openSync(etc, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const path = `/proc/self/fd/${fd}/resolv.conf`;
+  const saved = `/proc/self/fd/${fd}/.guestfs-resolv.conf`;
   try {
     accessSync(etc, constants.W_OK);
     const had = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -54,8 +66,10 @@ function withResolver(tree: KernelTree): () => void {
     return () => {
       rmSync(path, { force: true });
       if (had) renameSync(saved, path);
+      closeSync(fd);
     };
   } catch {
+    closeSync(fd);
     // A guest that is mounted read-only keeps its own.
     return () => undefined;
   }

@@ -105,7 +105,8 @@ export class KernelTree implements FileTree {
     if ((Number(this.stats(path).mode) & S_IFMT) !== S_IFDIR)
       throw fail('ENOTDIR', path, 'it is not a directory');
     if (name === '.') return directory;
-    if (name === '..') return ref({ path: parentOf(path) });
+    // The root is its own parent, which those that climb know it by.
+    if (name === '..') return path === '/' ? directory : ref({ path: parentOf(path) });
     const child = join(path, name);
     return this.#exists(child) ? ref({ path: child }) : undefined;
   }

@@ -60,7 +60,7 @@ export class LinuxLvmWriting implements LvmWriting {
   }
 
   changeVolumeGroupUuid(name?: string): void {
-    this.#about({ ...(name === undefined ? {} : { group: name }) }, () =>
+    this.#about(name === undefined ? {} : { group: name }, () =>
       this.#command.run(['vgchange', '--uuid', ...(name === undefined ? [] : ['--', name])]),
     );
   }
@@ -73,9 +73,7 @@ export class LinuxLvmWriting implements LvmWriting {
 
   removeLogicalVolume(device: string): void {
     const path = this.#lvm.canonicalName(device) ?? device;
-    this.#about({ volume: path }, () =>
-      this.#command.run(['lvremove', '--force', '--yes', '--', path.replace(/^\/dev\//, '')], { device }),
-    );
+    this.#command.run(['lvremove', '--force', '--yes', '--', path.replace(/^\/dev\//, '')], { device });
   }
 
   renameLogicalVolume(from: string, to: string): void {

@@ -94,3 +94,24 @@ test('lvm(8) and the engine say the same of what the engine made', { skip: needs
     guest.remove();
   }
 });
+
+test(
+  'what is wrong with a call is what the engine finds wrong with it',
+  { skip: needsKernel([], 'lvm') },
+  () => {
+    const guest = linuxGuest(20 * MIB);
+    try {
+      const { call } = guest;
+      fails('ENOENT', /no volume group nothing/, () => call('vgrename', ['nothing', 'nothing']));
+      fails('ENOENT', /no volume group/, () => call('vgremove', ['/file']));
+      fails('ENOENT', /no volume group/, () => call('vgchange_uuid', ['/file']));
+      fails('ENOENT', /no volume group/, () => call('lvcreate', ['', '', -1]));
+      fails('ENOENT', /no volume group nothing/, () => call('lvresize', ['/dev/nothing/there', 0]));
+      fails('EINVAL', /is no name of a logical volume/, () => call('lvrename', ['nothing', 'nothing']));
+      call('vgcreate', ['group', ['/dev/sda']]);
+      fails('EINVAL', /a size of 0 bytes/, () => call('lvcreate', ['volume', 'group', 0]));
+    } finally {
+      guest.remove();
+    }
+  },
+);

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync } from 'node:fs';
 import { join as joinHost } from 'node:path';
 import { decodeText } from '../../bytes/text.ts';
 import { checkPath, fail } from '../../vfs/path-checks.ts';
@@ -7,6 +7,7 @@ import type { LinuxDeviceTable } from './device-table.ts';
 import { withFolder } from './folder.ts';
 import { wantRunnable } from './guest-program.ts';
 import { inGuestRoot } from './guest-root.ts';
+import { fsPath } from './host-bytes.ts';
 import { guestDevices, guestMessage } from './kernel-error.ts';
 import { join, type KernelTree } from './kernel-tree.ts';
 import type { LinuxMounts } from './mounts.ts';
@@ -73,7 +74,10 @@ export class LinuxTools implements ToolsCapability {
     const slash = trimmed.lastIndexOf('/');
     const name = trimmed.slice(slash + 1);
     if (name === '' || name === '.' || name === '..') throw fail('EEXIST', path, 'it exists already');
-    return tree.host(join(tree.realpath(slash <= 0 ? '/' : trimmed.slice(0, slash)), name));
+    const target = join(tree.realpath(slash <= 0 ? '/' : trimmed.slice(0, slash)), name);
+    const there = lstatSync(fsPath(tree.host(target)), { throwIfNoEntry: false });
+    // A program would follow it, and not only inside the guest.
+    return there?.isSymbolicLink() === true ? this.hostPath(target) : tree.host(target);
   }
 
   /** `options` are those of mount(8), where it is not mounted already. */

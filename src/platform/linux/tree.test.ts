@@ -71,6 +71,8 @@ test('no link leads out of the root', { skip }, () => {
     assert.equal(tree.realpath('/top/top/inner/../top/a/b/file'), '/a/b/file');
     assert.equal(tree.realpath('/inner/b/'), '/a/b');
     assert.equal(tree.pathOf(tree.resolve('/inner', { followLast: false })), '/inner');
+    const top = tree.resolve('/');
+    assert.equal(tree.lookup(top, '..'), top);
   });
 });
 
