@@ -7,7 +7,7 @@ import { parseMountable } from '../mountable.ts';
 import { runOnDevice, toolsOf, wantNoOption, wantPositive } from '../tools.ts';
 import { checkActions } from './check.ts';
 import { extActions } from './ext.ts';
-import { mkfsActions } from './mkfs.ts';
+import { mkfsActions, wantTypeName } from './mkfs.ts';
 import { tuneActions } from './tune.ts';
 
 type MkfsOptions = Parameters<DaemonActions['mkfs']>[3];
@@ -84,11 +84,7 @@ function make(context: ActionContext, type: string, device: string, options: Mkf
     mkfsActions.mkfs(context, type, device, options);
     return;
   }
-  if (!/^[a-z0-9][a-z0-9._+-]*$/.test(type)) {
-    throw new GuestfsError('EINVAL', `${device}: ${JSON.stringify(type)} is no type of a filesystem`, {
-      device,
-    });
-  }
+  wantTypeName(type, device);
   const program = `mkfs.${type}`;
   const args = makerArguments(type, options);
   const tools = toolsOf(context);

@@ -392,3 +392,22 @@ test(
     });
   },
 );
+
+test('what is refused is refused as the engine refuses it', { skip: needsKernel(['ext4']) }, () => {
+  withGuest([16 * MIB, 4 * MIB], ({ call }) => {
+    fails('EINVAL', /kind of partition/, () => call('part_add', ['/dev/sdz', 'nothing', 1, 1]));
+    fails('EINVAL', /size is 0/, () => call('resize2fs_size', ['/dev/sdz', 0]));
+    fails('EINVAL', /no type of a filesystem/, () => call('mkfs', ['/file', '/dev/sdb']));
+    fails('ENOTSUP', /UUID/, () => call('set_uuid', ['/dev/sdb', '']));
+    call('mkfs', ['ext4', '/dev/sda']);
+    call('mount', ['/dev/sda', '/']);
+    call('mkdir', ['/dir']);
+    call('touch', ['/file']);
+    fails('EINVAL', /no regular file/, () => call('mount_loop', ['/dir', '/dir']));
+    fails('ENOTDIR', /not a directory/, () => call('mount_loop', ['/file', '/file']));
+    const free = (call('statvfs', ['/']) as { bfree: number }).bfree;
+    fails('ENOSPC', /space/i, () => call('fallocate64', ['/file', 1e12]));
+    assert.equal((call('statvfs', ['/']) as { bfree: number }).bfree, free);
+    assert.equal(call('filesize', ['/file']), 0);
+  });
+});

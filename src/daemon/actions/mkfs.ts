@@ -85,13 +85,19 @@ function makeFilesystem(context: ActionContext, type: string, device: string, op
     });
     return;
   }
-  if (type === '') {
-    throw new GuestfsError('EINVAL', `${device}: the type of the filesystem to make is empty`, { device });
-  }
+  wantTypeName(type, device);
   throw new UnsupportedError(
     `a filesystem of type ${type} cannot be made here, only ext2, ext3, ext4 and vfat; the appliance backend makes others`,
     { device },
   );
+}
+
+/** Throws EINVAL where a text can be no type of a filesystem. */
+export function wantTypeName(type: string, device: string): void {
+  if (/^[a-z0-9][a-z0-9._+-]*$/.test(type)) return;
+  throw new GuestfsError('EINVAL', `${device}: ${JSON.stringify(type)} is no type of a filesystem`, {
+    device,
+  });
 }
 
 function make(context: ActionContext, device: string, options: MakeExtOptions): void {
