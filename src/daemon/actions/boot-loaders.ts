@@ -1,5 +1,5 @@
 import { GuestfsError } from '../../errors/index.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../filesystems/mode.ts';
 import { fail } from '../../vfs/path-checks.ts';
 import type { TreeStat } from '../../vfs/tree.ts';
 import { walk } from '../../vfs/walk.ts';

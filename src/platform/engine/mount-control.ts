@@ -1,7 +1,7 @@
 import type { BlockDevice } from '../../block/device.ts';
 import { eachInTurn, GuestfsError, UnsupportedError } from '../../errors/index.ts';
 import type { FileSystem } from '../../filesystems/filesystem.ts';
-import { S_IFDIR, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 import { MountedTree } from '../../vfs/mounted-tree.ts';
 import { fail } from '../../vfs/path-checks.ts';
 import type { FileTree } from '../../vfs/tree.ts';

@@ -125,6 +125,14 @@ function withTrap(use: (trap: Trap) => void): void {
   }
 }
 
+/** What texts must be for a call to get anywhere; what rsync is to send goes nowhere. */
+const TEXTS: Readonly<Record<string, string>> = {
+  checksum: 'md5',
+  checksums_out: 'md5',
+  rsync_in: import.meta.filename,
+  rsync_out: '/dev/null/none',
+};
+
 /** Arguments for a call about `path`; the last of several paths is it in the second list. */
 function argumentLists(entry: ActionEntry, path: string): unknown[][] {
   const count = entry.args.filter(({ type }) => PATHS.test(type)).length;
@@ -148,7 +156,7 @@ function argumentLists(entry: ActionEntry, path: string): unknown[][] {
           case 'StringList':
             return entry.name.startsWith('command') ? ['/bin/none'] : ['secret'];
           default:
-            return entry.name === 'checksums_out' || entry.name === 'checksum' ? 'md5' : 'user.text';
+            return TEXTS[entry.name] ?? 'user.text';
         }
       });
   };

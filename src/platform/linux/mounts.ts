@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { eachInTurn, GuestfsError } from '../../errors/index.ts';
-import { S_IFDIR, S_IFMT, S_IFREG } from '../../vfs/mode.ts';
 import { checkPath, fail } from '../../vfs/path-checks.ts';
 import type { MountControl, MountEntry, MountRequest, UnmountOptions } from '../contract.ts';
 import type { LinuxDeviceTable } from './device-table.ts';
@@ -10,7 +9,7 @@ import { join, type KernelTree } from './kernel-tree.ts';
 import type { WritableMounts } from './kernel-tree-writer.ts';
 import { kernelMounts, type KernelMount } from './mount-table.ts';
 import { findProgram, runTool, type RunOptions } from './run-tool.ts';
-import { S_IFDIR, S_IFMT } from '../../filesystems/mode.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../filesystems/mode.ts';
 
 /** What the mounts need of the platform. */
 export interface MountOptions {
