@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs';
 
 const seen = new Set<string>();
+let file: string | undefined;
 
 /**
  * Note that an action ended well: its name goes, once a thread, as a JSON string on a line of its own to the file
@@ -9,8 +10,8 @@ const seen = new Set<string>();
  * `.linux`, and what one did in the appliance to one that ends in `.appliance`.
  */
 export function noteSuccess(action: string, platform: 'engine' | 'linux' | 'appliance' = 'engine'): void {
-  const file = process.env['GUESTFS_ACTION_LOG'];
-  if (file === undefined || file === '') return;
+  file ??= process.env['GUESTFS_ACTION_LOG'] ?? '';
+  if (file === '') return;
   const key = `${platform} ${action}`;
   if (seen.has(key)) return;
   seen.add(key);

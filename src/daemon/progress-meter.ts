@@ -24,8 +24,8 @@ export class ProgressMeter {
   }
 
   /** A call begins. */
-  start(): void {
-    this.#next = this.#now() + FIRST_AFTER;
+  start(now = this.#now()): void {
+    this.#next = now + FIRST_AFTER;
     this.#sent = false;
   }
 

@@ -67,6 +67,18 @@ export function writeHeader(writer: XdrWriter, header: Header): void {
   writer.uint32(header.status);
 }
 
+const EMPTY_REPLY = new Uint8Array(4 + HEADER_LENGTH);
+const emptyReplyView = new DataView(EMPTY_REPLY.buffer);
+for (const [index, word] of [HEADER_LENGTH, PROGRAM, VERSION, 0, DIRECTION.REPLY].entries())
+  emptyReplyView.setUint32(index * 4, word);
+
+/** The reply of a call that ended well and gives nothing, with its length word; the next one is written over it. */
+export function emptyReply(procedure: number, serial: number): Uint8Array {
+  emptyReplyView.setUint32(12, procedure);
+  emptyReplyView.setUint32(20, serial);
+  return EMPTY_REPLY;
+}
+
 /** Read a header. Throws EPROTO where program or version are not the protocol's. */
 export function readHeader(reader: XdrReader): Header {
   const program = reader.uint32('program');

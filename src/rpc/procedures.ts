@@ -20,12 +20,25 @@ export function procedureEntry(procedure: number): ActionEntry | undefined {
   return byNumber.get(procedure);
 }
 
-/** True if the action takes a stream from its caller. */
-export function takesFile(entry: ActionEntry): boolean {
-  return entry.args.some(({ type }) => type === 'FileIn');
+/** What is asked about an action at each of its calls. */
+export interface ActionTraits {
+  /** It takes a stream from its caller. */
+  readonly takesFile: boolean;
+  /** It writes a stream to its caller. */
+  readonly givesFile: boolean;
+  /** One of its arguments is secret. */
+  readonly hasKey: boolean;
 }
 
-/** True if the action writes a stream to its caller. */
-export function givesFile(entry: ActionEntry): boolean {
-  return entry.args.some(({ type }) => type === 'FileOut');
+const known = new Map<ActionEntry, ActionTraits>();
+
+/** The traits of an action. */
+export function traitsOf(entry: ActionEntry): ActionTraits {
+  let traits = known.get(entry);
+  if (traits === undefined) {
+    const has = (wanted: string): boolean => entry.args.some(({ type }) => type === wanted);
+    traits = { takesFile: has('FileIn'), givesFile: has('FileOut'), hasKey: has('Key') };
+    known.set(entry, traits);
+  }
+  return traits;
 }

@@ -2,6 +2,8 @@ import { nativePoll, POLLHUP, POLLIN, POLLOUT } from '../native/poll.ts';
 
 /** Waits for a descriptor, and tells whether it is ready. */
 export interface Readiness {
+  /** Waiting costs a system call and no time; without poll(2) it is cheaper to try first. */
+  readonly isExact: boolean;
   /**
    * Wait until reading or writing may go on, at most `milliseconds` if they are given; may return early. Tells whether
    * a read would not wait any more, where that is known.
@@ -29,6 +31,7 @@ export function readinessOf(fd: number, native = true): Readiness {
   const call = native ? nativePoll() : undefined;
   if (call !== undefined) {
     return {
+      isExact: true,
       wait(direction, milliseconds = -1) {
         const events = call(fd, direction === 'read' ? POLLIN : POLLOUT, milliseconds);
         // A port whose host is gone hangs up at once, always: do not spin.
@@ -41,6 +44,7 @@ export function readinessOf(fd: number, native = true): Readiness {
   }
   let pause = FIRST_PAUSE;
   return {
+    isExact: false,
     wait() {
       Atomics.wait(never, 0, 0, pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);

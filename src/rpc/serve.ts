@@ -12,10 +12,10 @@ import { FileOutStream, streamBuffer } from './file-out.ts';
 import {
   CHUNK_MAX,
   DIRECTION,
+  emptyReply,
   HEADER_LENGTH,
   MESSAGE_MAX,
   progressMessage,
-  PROGRAM,
   readHeader,
   STATUS,
   warningMessage,
@@ -25,7 +25,7 @@ import {
   type Header,
 } from './messages.ts';
 import { ATTACH, HELLO, OWN_ACTIONS, readAttachment, readHello, writeAgreement } from './own-protocol.ts';
-import { givesFile, procedureEntry, takesFile } from './procedures.ts';
+import { procedureEntry, traitsOf } from './procedures.ts';
 import { readCall } from './xdr/calls.ts';
 import { XdrReader } from './xdr/reader.ts';
 import { writeResult } from './xdr/results.ts';
@@ -79,6 +79,7 @@ export class DaemonServer {
   /** True once the library has said that it takes warnings. */
   #warnings = false;
   #streamBuffer: Uint8Array | undefined;
+  readonly #writer = new XdrWriter(4 + MESSAGE_MAX);
   #running: Running | undefined;
   #nextLook = 0;
 
@@ -193,7 +194,7 @@ export class DaemonServer {
     }
     this.#options.trace?.(entry.name);
     const running: Running = { header, entry };
-    if (takesFile(entry))
+    if (traitsOf(entry).takesFile)
       running.input = new FileInStream(this.#channel, this.#chunkMax, header.progressHint);
     this.#running = running;
     try {
@@ -221,14 +222,15 @@ export class DaemonServer {
       call = readCall(reader, entry, header.optargs);
     } finally {
       // What stays in the buffer of the channel shall not hold a key.
-      if (entry.args.some(({ type }) => type === 'Key')) message.fill(0);
+      if (traitsOf(entry).hasKey) message.fill(0);
     }
     const io: CallIO = {};
     const output = this.#outputOf(running);
     if (input !== undefined) io.input = input;
-    if (output !== undefined && givesFile(entry)) io.output = output;
-    this.#meter.start();
-    this.#nextLook = monotonicMilliseconds() + LOOK_EVERY;
+    if (output !== undefined && traitsOf(entry).givesFile) io.output = output;
+    const now = monotonicMilliseconds();
+    this.#meter.start(now);
+    this.#nextLook = now + LOOK_EVERY;
     let result: unknown;
     try {
       result = daemon.call(entry.name, call.args, call.options, io);
@@ -238,17 +240,19 @@ export class DaemonServer {
     input?.finish(false);
     this.#meter.finish();
     if (output === undefined) {
-      this.#sendReply(header, (writer) => writeResult(writer, entry.ret, result));
+      if (entry.ret.type === 'void') this.#sendReply(header);
+      else this.#sendReply(header, (writer) => writeResult(writer, entry.ret, result));
       return;
     }
-    if (!givesFile(entry)) streamResult(output, entry, result);
+    if (!traitsOf(entry).givesFile) streamResult(output, entry, result);
     output.end();
   }
 
   /** Where a call writes its stream: its FileOut, or the result of an action that has no number. */
   #outputOf(running: Running): FileOutStream | undefined {
     const { entry, header } = running;
-    if (!givesFile(entry) && (header.procedure < OWN_ACTIONS || entry.ret.type === 'void')) return undefined;
+    if (!traitsOf(entry).givesFile && (header.procedure < OWN_ACTIONS || entry.ret.type === 'void'))
+      return undefined;
     this.#streamBuffer ??= streamBuffer(this.#chunkMax);
     const output = new FileOutStream(this.#channel, this.#chunkMax, this.#streamBuffer, () =>
       this.#sendReply(header),
@@ -308,7 +312,8 @@ export class DaemonServer {
   }
 
   #sendReply(header: Header, body?: (writer: XdrWriter) => void): void {
-    this.#send(header, STATUS.OK, body);
+    if (body === undefined) this.#channel.write(emptyReply(header.procedure, header.serial));
+    else this.#send(header, STATUS.OK, body);
   }
 
   #sendError(header: Header, error: GuestfsError, action = ''): void {
@@ -319,8 +324,9 @@ export class DaemonServer {
     this.#send(header, STATUS.ERROR, (writer) => writeError(writer, code, text));
   }
 
-  #send(header: Header, status: number, body?: (writer: XdrWriter) => void): void {
-    const writer = new XdrWriter(4 + MESSAGE_MAX);
+  #send(header: Header, status: number, body: (writer: XdrWriter) => void): void {
+    const writer = this.#writer;
+    writer.clear();
     writer.uint32(0);
     const { procedure, serial } = header;
     writeHeader(writer, {
@@ -331,7 +337,7 @@ export class DaemonServer {
       progressHint: 0n,
       optargs: 0n,
     });
-    body?.(writer);
+    body(writer);
     writer.setUint32(0, writer.length - 4);
     this.#channel.write(writer.bytes());
   }
@@ -350,11 +356,10 @@ export class DaemonServer {
   }
 }
 
-/** Messages begin with the program's number; chunks with 0 or 1. */
+/** Messages begin with the program's number; chunks with 0 or 1, in four bytes. */
 function isStrayChunk(message: Uint8Array): boolean {
   if (message.length < 8) return false;
-  const first = new DataView(message.buffer, message.byteOffset).getUint32(0);
-  return first !== PROGRAM && first <= 1;
+  return message[0] === 0 && message[1] === 0 && message[2] === 0 && (message[3] as number) <= 1;
 }
 
 /** A result of any size as a stream. */

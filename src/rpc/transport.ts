@@ -1,4 +1,4 @@
-import { readvSync, writeSync } from 'node:fs';
+import { readSync, readvSync, writeSync } from 'node:fs';
 import { monotonicMilliseconds } from '../daemon/monotonic.ts';
 import { readinessOf, type Readiness } from './readiness.ts';
 
@@ -46,12 +46,22 @@ export class DescriptorTransport implements Transport {
   /** What was read to see whether there is anything. */
   #ahead: Uint8Array = new Uint8Array(0);
   #ended = false;
+  /** Bytes that were read last. */
+  #last = 0;
+  /** A read did not find anything once: the descriptor does not block. */
+  #mayBeEmpty: boolean;
+  /** Waiting has just told that there is something. */
+  #isThere = false;
+  #views: Uint8Array[] = [];
+  /** What {@link #views} are of. */
+  #viewed: Uint8Array | undefined;
 
   constructor(fd: number, options: DescriptorOptions = {}) {
     this.#fd = fd;
     this.#ready = readinessOf(fd, options.native);
     this.#pages = options.pages ?? false;
     this.#nonBlocking = options.nonBlocking ?? false;
+    this.#mayBeEmpty = this.#nonBlocking;
   }
 
   read(into: Uint8Array): number {
@@ -62,17 +72,35 @@ export class DescriptorTransport implements Transport {
       return part.length;
     }
     if (this.#ended) return 0;
-    const views = this.#pages ? pagesOf(into) : [into];
+    // What is most likely empty is waited for first: to read in vain costs an error with all that belongs to it.
+    if (this.#mayBeEmpty && this.#ready.isExact && !this.#isThere) this.#ready.wait('read');
+    this.#isThere = false;
     for (;;) {
       try {
-        const got = readvSync(this.#fd, views);
+        this.#last = this.#readSome(into);
         this.#ready.progressed();
-        return got;
+        return this.#last;
       } catch (error) {
         if (!isNotReady(error)) throw error;
+        this.#mayBeEmpty = true;
         this.#ready.wait('read');
       }
     }
+  }
+
+  /** Many pages at once only in the middle of much: all of them are handed to the kernel each time. */
+  #readSome(into: Uint8Array): number {
+    if (!this.#pages) return readSync(this.#fd, into);
+    if (this.#last < PAGE) return readSync(this.#fd, into, 0, Math.min(PAGE, into.length), null);
+    if (
+      this.#viewed?.buffer !== into.buffer ||
+      this.#viewed.byteOffset !== into.byteOffset ||
+      this.#viewed.length !== into.length
+    ) {
+      this.#viewed = into;
+      this.#views = pagesOf(into);
+    }
+    return readvSync(this.#fd, this.#views);
   }
 
   write(bytes: Uint8Array): void {
@@ -95,7 +123,10 @@ export class DescriptorTransport implements Transport {
   waitReadable(): boolean {
     if (this.#ahead.length > 0 || this.#ended) return true;
     const known = this.#ready.wait('read', A_WHILE);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#isThere = known;
+      return known;
+    }
     // Without poll(2) only reading tells, and only where it does not wait itself.
     if (!this.#nonBlocking) return true;
     const until = monotonicMilliseconds() + A_WHILE;

@@ -14,7 +14,7 @@ import {
   writeAttachment,
   writeHello,
 } from '../../rpc/own-protocol.ts';
-import { givesFile } from '../../rpc/procedures.ts';
+import { traitsOf } from '../../rpc/procedures.ts';
 import { writeCall } from '../../rpc/xdr/calls.ts';
 import { XdrReader } from '../../rpc/xdr/reader.ts';
 import { readResult } from '../../rpc/xdr/results.ts';
@@ -163,7 +163,7 @@ export class RemoteSession {
     procedure: number,
     streams: Streams,
   ): Promise<unknown> {
-    if (givesFile(entry) || entry.ret.type === 'void')
+    if (traitsOf(entry).givesFile || entry.ret.type === 'void')
       return this.#wire(entry, call, { ...streams, procedure });
     const memory = memoryTarget(entry.name, BUFFER_CAP);
     await this.#wire(entry, call, { ...streams, procedure, target: memory });

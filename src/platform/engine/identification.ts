@@ -86,7 +86,7 @@ export class EngineIdentification implements Identification {
 
   /** Forget all answers: the devices changed. */
   forget(): void {
-    this.#known.clear();
+    if (this.#known.size > 0) this.#known.clear();
   }
 
   #entryTags(disk: Disk, number: number): BlkidTags {

@@ -212,6 +212,7 @@ export class LinuxDeviceTable implements DeviceTable {
   /** Close what is open, because a device that is open cannot be taken down, and look for disks again. */
   release(): void {
     this.#kernelDisks = undefined;
+    if (this.#open.size === 0) return;
     for (const device of this.#open.values()) device.close();
     this.#open.clear();
     this.#tables.clear();

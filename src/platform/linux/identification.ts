@@ -34,7 +34,7 @@ export class LinuxIdentification extends EngineIdentification {
 
   override forget(): void {
     super.forget();
-    this.#asked.clear();
+    if (this.#asked.size > 0) this.#asked.clear();
   }
 }
 

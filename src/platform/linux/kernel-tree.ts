@@ -63,6 +63,7 @@ export class KernelTree implements FileTree {
 
   /** Close what is kept open: descriptors keep a filesystem from being unmounted. */
   release(): void {
+    if (this.#open.size === 0) return;
     for (const fd of this.#open.values()) closeSync(fd);
     this.#open.clear();
   }

@@ -3,6 +3,11 @@ import { GuestfsError } from '../../errors/index.ts';
 import { padded } from './reader.ts';
 
 const FIRST_SIZE = 512;
+/** Largest memory that a writer keeps for what it writes next. */
+const KEPT_SIZE = 64 * 1024;
+const INT64_LEAST = -(2n ** 63n);
+const INT64_MOST = 2n ** 63n - 1n;
+const UINT64_MOST = 2n ** 64n - 1n;
 
 /**
  * Writes XDR (RFC 4506) into memory that grows up to a limit. Throws E2BIG where the limit is passed, and ERANGE for
@@ -27,8 +32,17 @@ export class XdrWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Begin anew: what {@link bytes} gave is written over. */
+  clear(): void {
+    if (this.#bytes.length > KEPT_SIZE) {
+      this.#bytes = new Uint8Array(FIRST_SIZE);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
+    this.#length = 0;
+  }
+
   uint32(value: number): void {
-    this.#check(value, 0, 0xffffffff);
+    if (value >>> 0 !== value) this.#check(value, 0, 0xffffffff);
     const at = this.#add(4);
     this.#view.setUint32(at, value);
   }
@@ -51,14 +65,14 @@ export class XdrWriter {
 
   /** `hyper`. */
   int64(value: number | bigint): void {
-    const wide = this.#wide(value, -(2n ** 63n), 2n ** 63n - 1n);
+    const wide = this.#wide(value, INT64_LEAST, INT64_MOST);
     const at = this.#add(8);
     this.#view.setBigInt64(at, wide);
   }
 
   /** `unsigned hyper`. */
   uint64(value: number | bigint): void {
-    const wide = this.#wide(value, 0n, 2n ** 64n - 1n);
+    const wide = this.#wide(value, 0n, UINT64_MOST);
     const at = this.#add(8);
     this.#view.setBigUint64(at, wide);
   }

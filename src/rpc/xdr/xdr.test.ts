@@ -282,3 +282,14 @@ describe('what cannot be', () => {
     }
   });
 });
+
+test('a writer that is cleared begins anew, after large messages too', () => {
+  const writer = new XdrWriter(1024 * 1024);
+  for (const size of [100_000, 4]) {
+    writer.clear();
+    writer.uint32(size);
+    writer.fixed(new Uint8Array(size).fill(7));
+    assert.equal(writer.length, 4 + size);
+  }
+  assert.deepEqual([...writer.bytes()], [0, 0, 0, 4, 7, 7, 7, 7]);
+});
