@@ -318,6 +318,18 @@ describe('what cannot be read', () => {
     assert.match(warnings[1] ?? '', /\/dev\/sdb2.*crypto_LUKS.*key/);
   });
 
+  test('is nothing to speak of where it is opened', () => {
+    const { systems, warnings } = inspect({
+      '/dev/sda1': { type: 'crypto_LUKS' },
+      '/dev/mapper/luks-1': { ...debian(''), opens: '/dev/sda1' },
+    });
+    assert.deepEqual(
+      systems.map(({ root }) => root),
+      ['/dev/mapper/luks-1'],
+    );
+    assert.deepEqual(warnings, []);
+  });
+
   test('damage is an error where nothing else was found', () => {
     const fails = new CorruptError('ext4_super_block', 'broken');
     assert.throws(() => inspect({ '/dev/sda1': { type: 'ext4', fails } }), { code: 'EUCLEAN' });

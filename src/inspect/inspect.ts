@@ -111,6 +111,7 @@ function open(
     type = platform.identify.type(name);
     if (type === undefined || type === '' || NOTHING_TO_READ.has(type)) return undefined;
     if (type === 'linux_raid_member' && platform.devices.mdDevices !== undefined) return undefined;
+    if (platform.devices.mappedDevices?.().some(({ parent }) => parent === name)) return undefined;
     if (type.endsWith('_member') || type === 'crypto_LUKS' || type === 'BitLocker') {
       const why = type.endsWith('_member')
         ? 'which is not assembled'

@@ -12,7 +12,7 @@ export interface GuestDevice {
   /** Canonical name: `/dev/sda`, `/dev/sda1`, `/dev/VG/LV`. */
   readonly name: string;
   readonly kind: DeviceKind;
-  /** For a partition, its disk; for a logical volume, undefined. */
+  /** For a partition, its disk; for an opened encrypted device, the one that is encrypted; for a logical volume, undefined. */
   readonly parent?: string;
   /** Partition number, from 1. */
   readonly partitionNumber?: number;

@@ -8,7 +8,7 @@ import type { GivenOption } from './common/options.ts';
 import { readShared } from './common/operands.ts';
 import type { SharedOptions } from './common/request.ts';
 import { runTool, type ToolContext } from './common/run.ts';
-import { mountInspected, mountRequested, openHandle, openLaunched } from './common/session.ts';
+import { mountInspected, mountRequested, openGivenKeys, openHandle, openLaunched } from './common/session.ts';
 import type { ToolSpec } from './common/spec.ts';
 import { UsageError } from './common/usage-error.ts';
 import { parseEscapeKey } from './rescue/escape-keys.ts';
@@ -44,7 +44,7 @@ export async function main(args: readonly string[], spec: ToolSpec = virtRescueS
       shared.writable = false;
       return suggest(context, shared);
     }
-    if (shared.disks.length === 0 && shared.domain === undefined) {
+    if (shared.disks.length === 0) {
       throw new UsageError('no disk was named: give at least one with -a, or --scratch');
     }
     // In the machine what is read-only has an overlay.
@@ -133,6 +133,7 @@ async function rescue(
       if (shown) process.stdout.write(bytes);
     }, EVENT_BITS.appliance);
     await handle.launch();
+    await openGivenKeys(handle, shared);
     const inspection = await mountFilesystems(spec.name, handle, shared, request);
     if (process.stdin.isTTY) out.write(WELCOME);
     if (!shared.writable)
@@ -165,6 +166,7 @@ async function mountFilesystems(
   if (!inspect) return 'Inspection has not been asked for: start virt-rescue with -i.\n';
   const root = await mountInspected(handle, {
     writable: shared.writable,
+    keys: shared,
     warn: (line) => process.stderr.write(`${tool}: ${line}\n`),
   });
   return describeSystem(handle, root);

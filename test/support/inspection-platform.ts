@@ -26,6 +26,8 @@ export interface FakeContent {
   /** What opening it throws. */
   fails?: GuestfsError;
   extended?: boolean;
+  /** For `/dev/mapper/luks-...`, the encrypted device that is opened under this name. */
+  opens?: string;
 }
 
 /** A platform of devices by name (`/dev/sda1`, `/dev/vg/lv`), for tests of inspection. */
@@ -38,7 +40,12 @@ export function inspectionPlatform(contents: Record<string, FakeContent>): {
   const disks: GuestDevice[] = [];
   const partitions: GuestDevice[] = [];
   const volumes: GuestDevice[] = [];
-  for (const [name, { extended }] of Object.entries(contents)) {
+  const mapped: GuestDevice[] = [];
+  for (const [name, { extended, opens }] of Object.entries(contents)) {
+    if (opens !== undefined) {
+      mapped.push({ name, kind: 'dm', parent: opens });
+      continue;
+    }
     const match = /^(\/dev\/sd[a-z]+)([0-9]*)$/.exec(name);
     if (match === null) {
       volumes.push({ name, kind: 'lv' });
@@ -55,7 +62,7 @@ export function inspectionPlatform(contents: Record<string, FakeContent>): {
       ...(extended === true ? { extended } : {}),
     });
   }
-  const all = [...disks, ...partitions, ...volumes];
+  const all = [...disks, ...partitions, ...volumes, ...mapped];
   const missing = (name: string): GuestfsError =>
     new GuestfsError('ENOENT', `${name}: there is no such device`, { device: name });
   const find = (name: string): GuestDevice => {
@@ -83,6 +90,7 @@ export function inspectionPlatform(contents: Record<string, FakeContent>): {
       disks: () => disks,
       partitions: () => partitions,
       logicalVolumes: () => volumes,
+      mappedDevices: () => mapped,
       find,
     },
     identify: { type: (name: string) => contents[find(name).name]?.type },
@@ -120,6 +128,7 @@ export function inspectionPlatform(contents: Record<string, FakeContent>): {
 /** /dev/vda1 and /dev/mapper/vg-lv are other names of /dev/sda1 and /dev/vg/lv. */
 function alias(name: string): string {
   const mapper = /^\/dev\/mapper\/((?:[^-]|--)+)-((?:[^-]|--)+)$/.exec(name);
-  if (mapper) return `/dev/${mapper[1]!.replaceAll('--', '-')}/${mapper[2]!.replaceAll('--', '-')}`;
+  if (mapper && !name.startsWith('/dev/mapper/luks-'))
+    return `/dev/${mapper[1]!.replaceAll('--', '-')}/${mapper[2]!.replaceAll('--', '-')}`;
   return name.replace(/^\/dev\/[vhx]v?d([a-z])/, '/dev/sd$1');
 }

@@ -246,9 +246,14 @@ export class LinuxDeviceTable implements DeviceTable {
   }
 
   #mapped(): KernelDevice[] {
-    return mapperDevices().flatMap(({ kernel, name, uuid }) =>
-      uuid.startsWith('LVM-') ? [] : [device(kernel, `/dev/mapper/${name}`, 'dm')],
-    );
+    const opened = mapperDevices().filter(({ uuid }) => !uuid.startsWith('LVM-'));
+    if (opened.length === 0) return [];
+    const below = [...this.#disks(), ...this.#partitions(), ...this.#arrays(), ...this.#volumes()];
+    return opened.map(({ kernel, name, lower }) => {
+      const parent = below.find((candidate) => candidate.kernel === lower)?.name;
+      const found = device(kernel, `/dev/mapper/${name}`, 'dm');
+      return parent === undefined ? found : { ...found, parent };
+    });
   }
 
   #all(): KernelDevice[] {

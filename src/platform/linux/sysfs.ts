@@ -113,6 +113,8 @@ export interface MapperDevice {
   /** Name below /dev/mapper. */
   readonly name: string;
   readonly uuid: string;
+  /** Kernel name of the device that it lies on, the first where there are several. */
+  readonly lower?: string;
   /** `/dev/VG/LV` of a logical volume that is not hidden. */
   readonly volume?: string;
 }
@@ -130,7 +132,16 @@ export function mapperDevices(): MapperDevice[] {
       if (name === undefined || name === '') return [];
       const uuid = sysText(`${BLOCK}/${kernel}/dm/uuid`) ?? '';
       const volume = VOLUME_UUID.test(uuid) ? volumePath(name) : undefined;
-      return [volume === undefined ? { kernel, name, uuid } : { kernel, name, uuid, volume }];
+      const [lower] = sysNames(`${BLOCK}/${kernel}/slaves`);
+      return [
+        {
+          kernel,
+          name,
+          uuid,
+          ...(lower === undefined ? {} : { lower }),
+          ...(volume === undefined ? {} : { volume }),
+        },
+      ];
     });
 }
 

@@ -91,15 +91,17 @@ export const keyOptions: readonly OptionSpec[] = [
     name: 'key',
     long: ['key'],
     value: 'required',
-    placeholder: 'ID:key:TEXT|ID:file:FILE',
+    placeholder: 'ID:key:TEXT|ID:file:FILE|ID:clevis',
     help: 'key of an encrypted device (ID: device, UUID or all)',
     manual:
-      'Key of an encrypted device: `ID:key:PASSPHRASE` or `ID:file:FILENAME`, where ID is a device, a UUID, or `all`. A passphrase on a command line can be seen by other users of the host.',
+      'Key of an encrypted device: `ID:key:PASSPHRASE`, `ID:file:FILENAME` (its first line) or `ID:clevis` (asks the servers that the device names; the machine gets a network), where ID is a device, a UUID, or `all`. May be repeated. The device is opened as `/dev/mapper/luks-UUID`. A passphrase on a command line can be seen by other users of the host.',
   },
   {
     name: 'keys-from-stdin',
     long: ['keys-from-stdin'],
     help: 'read passphrases from standard input, one a line',
+    manual:
+      'Read the passphrases of encrypted devices from standard input, one a line. Without it, and without a fitting `--key`, they are asked for at the terminal where there is no operating system that can be read without.',
   },
 ];
 

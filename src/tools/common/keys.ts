@@ -35,7 +35,7 @@ export async function askKey(prompt: string, options: KeyOptions, lines: KeyLine
     writeSync(terminal, prompt);
     if (!options.echoKeys) echo(terminal, false);
     try {
-      return readLine(terminal);
+      return readLine(terminal, '');
     } finally {
       if (!options.echoKeys) {
         echo(terminal, true);
@@ -44,6 +44,16 @@ export async function askKey(prompt: string, options: KeyOptions, lines: KeyLine
     }
   } finally {
     closeSync(terminal);
+  }
+}
+
+/** Whether there is a terminal at which somebody can be asked. */
+export function canAsk(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r+'));
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -57,12 +67,20 @@ function echo(terminal: number, on: boolean): void {
   }
 }
 
-function readLine(fd: number): string {
+/** Lines of standard input, of which nothing is read ahead: what follows is for others. */
+export function stdinLines(): KeyLines {
+  return { next: () => readLine(0, undefined) };
+}
+
+/** A line without its end; `atEnd` where there is none any more. */
+function readLine<T>(fd: number, atEnd: T): string | T {
   const bytes: number[] = [];
   for (;;) {
     const byte = readByte(fd);
-    if (byte === undefined || byte === 10) break;
-    bytes.push(byte);
+    if (byte === 10) break;
+    if (byte !== undefined) bytes.push(byte);
+    else if (bytes.length === 0) return atEnd;
+    else break;
   }
   const text = Buffer.from(bytes).toString('utf8');
   bytes.fill(0);

@@ -29,6 +29,13 @@ export interface KeyRequest {
   value: string;
 }
 
+/** Where keys of encrypted devices come from. */
+export interface KeySource {
+  readonly keys: readonly KeyRequest[];
+  readonly keysFromStdin: boolean;
+  readonly echoKeys: boolean;
+}
+
 const NO_WISHES = { format: undefined, blocksize: undefined, backing: undefined };
 
 /** What the options that tools share ask for; made by {@link SharedOptions.take}, in order of the command line. */
@@ -39,7 +46,6 @@ export class SharedOptions {
   echoKeys = false;
   verbose = false;
   trace = false;
-  domain: string | undefined;
   /** URI of the libvirt connection; its default one if absent. */
   connect: string | undefined;
   /** Attach to the guest of `-d`, which is running. */
@@ -101,7 +107,6 @@ export class SharedOptions {
         return true;
       case 'domain':
         if (value === '') throw new UsageError('the name of the libvirt guest is empty');
-        this.domain = value;
         this.#disks.push({ ...NO_WISHES, disk: value, domain: true });
         return true;
       case 'connect':

@@ -1,9 +1,9 @@
 import { ToolError, UsageError } from './usage-error.ts';
-import { GuestfsError, type ErrorDetails } from '../../errors/index.ts';
-import { createHandle, type Handle, type HandleOptions } from './handle.ts';
-import type { MountPointRequest, SharedOptions } from './request.ts';
+import { GuestfsError, UnsupportedError, type ErrorDetails } from '../../errors/index.ts';
+import type { Handle, HandleOptions } from './handle.ts';
+import { newHandle } from './new-handle.ts';
+import type { KeySource, MountPointRequest, SharedOptions } from './request.ts';
 import { Output } from './output.ts';
-import { showWarnings } from './show-warnings.ts';
 import { diskPath } from './uri.ts';
 
 /** Options of `add_drive` beside those of libguestfs. */
@@ -26,12 +26,10 @@ export async function openHandle(
   options: HandleOptions = { thread: 'own' },
 ): Promise<Handle> {
   const paths = shared.disks.map(({ disk, domain }) => (domain === true ? disk : diskPath(disk)));
-  const handle = await createHandle(options);
+  const handle = await newHandle(tool, shared, options);
   try {
-    await handle.setProgram(tool);
-    showWarnings(handle, tool);
-    if (shared.verbose) await handle.setVerbose(true);
-    if (shared.trace) await handle.setTrace(true);
+    // Clevis asks a server for the key.
+    if (shared.keys.some(({ kind }) => kind === 'clevis')) await handle.setNetwork(true);
     if (shared.live) await attachToDomain(handle, shared);
     else await addDisks(handle, shared, paths);
     return handle;
@@ -81,19 +79,27 @@ async function addDisks(handle: Handle, shared: SharedOptions, paths: readonly s
   }
 }
 
-/** As {@link openHandle}, launched. */
+/** As {@link openHandle}, launched, with the encrypted devices opened that there are keys for. */
 export async function openLaunched(tool: string, shared: SharedOptions): Promise<Handle> {
-  if (shared.disks.length === 0 && shared.domain === undefined) {
+  if (shared.disks.length === 0) {
     throw new UsageError('no disk was named: give at least one with -a');
   }
   const handle = await openHandle(tool, shared);
   try {
     await handle.launch();
+    if (!shared.live) await openGivenKeys(handle, shared);
     return handle;
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** Open the encrypted devices that the options have keys for. */
+export async function openGivenKeys(handle: Handle, source: KeySource): Promise<void> {
+  if (source.keys.length === 0 && !source.keysFromStdin) return;
+  const { openEncrypted } = await import('./decrypt.ts');
+  await openEncrypted(handle, source);
 }
 
 /** As {@link openLaunched}, with the guest's filesystems (or those of `-m`) mounted; a running guest has its own. */
@@ -109,7 +115,12 @@ export async function openMounted(
   if (shared.live) return handle;
   try {
     if (shared.mounts.length > 0) await mountRequested(handle, shared.mounts, mountsWritable);
-    else await mountInspected(handle, { writable: mountsWritable, warn: (line) => warn(tool, line) });
+    else
+      await mountInspected(handle, {
+        writable: mountsWritable,
+        keys: shared,
+        warn: (line) => warn(tool, line),
+      });
     return handle;
   } catch (error) {
     await handle.close();
@@ -159,9 +170,17 @@ async function withFilesystems(handle: Handle, error: GuestfsError): Promise<Gue
   return new GuestfsError(code, `${message}; ${list}`, details);
 }
 
-/** The one operating system of the disks. */
-export async function findOneSystem(handle: Handle): Promise<string> {
-  const roots = await handle.inspectOs();
+/** The one operating system of the disks. A person at a terminal is asked for keys where it is encrypted. */
+export async function findOneSystem(handle: Handle, keys: KeySource): Promise<string> {
+  let roots: string[];
+  try {
+    roots = await handle.inspectOs();
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    const { askToOpen } = await import('./decrypt.ts');
+    await askToOpen(handle, keys, error);
+    roots = await handle.inspectOs();
+  }
   const [root] = roots;
   if (root === undefined) {
     throw new ToolError(
@@ -179,9 +198,9 @@ export async function findOneSystem(handle: Handle): Promise<string> {
 /** Mount the one operating system's filesystems as it would mount them; returns its root. */
 export async function mountInspected(
   handle: Handle,
-  { writable, warn }: { writable: boolean; warn: (line: string) => void },
+  { writable, keys, warn }: { writable: boolean; keys: KeySource; warn: (line: string) => void },
 ): Promise<string> {
-  const root = await findOneSystem(handle);
+  const root = await findOneSystem(handle, keys);
   const mountpoints = await handle.inspectGetMountpoints(root);
   // A parent before what is mounted below it.
   const ordered = Object.entries(mountpoints).toSorted(([a], [b]) => a.length - b.length);

@@ -1,6 +1,6 @@
 import type { Handle } from '../common/handle.ts';
 import type { SharedOptions } from '../common/request.ts';
-import { mountInspected, mountRequested, openHandle } from '../common/session.ts';
+import { mountInspected, mountRequested, openGivenKeys, openHandle } from '../common/session.ts';
 import { UsageError } from '../common/usage-error.ts';
 
 /** What guestfish's own options ask for. */
@@ -76,6 +76,9 @@ export async function prepareHandle(handle: Handle, request: Request): Promise<s
     if (shared.disks.length === 0) throw new UsageError('-i and -m need a disk: give at least one with -a');
     await handle.launch();
   }
+  // Without inspection the lines of standard input are for the commands.
+  if (inspector || open) await openGivenKeys(handle, shared);
+  else await openGivenKeys(handle, { keys: shared.keys, keysFromStdin: false, echoKeys: shared.echoKeys });
   if (open) {
     const { mountWhatIsThere } = await import('../common/open-mode.ts');
     const opened = await mountWhatIsThere(handle, shared.writable);
@@ -83,7 +86,11 @@ export async function prepareHandle(handle: Handle, request: Request): Promise<s
   }
   // A running guest has mounted its own.
   if (inspector && !shared.live) {
-    await mountInspected(handle, { writable: shared.writable, warn: (line) => notes.push(line) });
+    await mountInspected(handle, {
+      writable: shared.writable,
+      keys: shared,
+      warn: (line) => notes.push(line),
+    });
   }
   await mountRequested(handle, shared.mounts, shared.writable || shared.live);
   return notes;

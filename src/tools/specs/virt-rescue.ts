@@ -1,4 +1,4 @@
-import { driveOptions, generalOptions, mountOption } from '../common/common-options.ts';
+import { driveOptions, generalOptions, keyOptions, mountOption } from '../common/common-options.ts';
 import { sortedOptions } from '../common/sorted-options.ts';
 import type { OptionSpec, ToolSpec } from '../common/spec.ts';
 
@@ -86,7 +86,7 @@ export const virtRescueSpec: ToolSpec = {
   name: 'virt-rescue',
   summary: "a shell on a small Linux machine with a virtual machine's disks",
   usage: ['[OPTION...] -a DISK [-a DISK...] [-i | -m DEV...]', '[OPTION...] DISK...'],
-  options: sortedOptions(driveOptions, [mountOption], ownOptions, generalOptions),
+  options: sortedOptions(driveOptions, keyOptions, [mountOption], ownOptions, generalOptions),
   examples: [
     ['virt-rescue -a guest.qcow2 -i', 'look around in a guest'],
     ['virt-rescue --rw -a guest.qcow2 -i', 'and repair it; chroot /sysroot goes into it'],
