@@ -3,6 +3,7 @@ import { roundUp } from '../../bytes/round.ts';
 import type { ActionContext } from '../../daemon/context.ts';
 import { readonlyOverrides } from '../../daemon/device-writing.ts';
 import { umaskOf } from '../../daemon/file-writing.ts';
+import { GuestfsError } from '../../errors/index.ts';
 import { createImage } from '../../images/create.ts';
 import { openImage } from '../../images/index.ts';
 import type { EnginePlatform } from '../../platform/engine/index.ts';
@@ -32,10 +33,21 @@ export function handOver(context: ActionContext, folder: string): EngineState {
     umask: umaskOf(context).value,
     ...(filter === undefined ? {} : { lvmFilter: [...filter] }),
     inactiveGroups: inactive,
-    readonlyDevices: [...readonlyOverrides(context)],
+    readonlyDevices: [...readonlyOverrides(context)].filter(([device]) => isThere(platform, device)),
     inspected: systems.size > 0,
     overlays,
   };
+}
+
+/** A volume may have been deactivated or removed since. */
+function isThere({ devices }: EnginePlatform, device: string): boolean {
+  try {
+    devices.find(device);
+    return true;
+  } catch (error) {
+    if (!(error instanceof GuestfsError)) throw error;
+    return false;
+  }
 }
 
 /** What an overlay hides of its drive's image, as a qcow2 image over that one. */
