@@ -3,6 +3,7 @@ import { EXIT } from './common/errors.ts';
 import { SharedOptions } from './common/request.ts';
 import { runTool, type ToolContext } from './common/run.ts';
 import type { ToolSpec } from './common/spec.ts';
+import { positive } from './common/positive.ts';
 import { ToolError, UsageError } from './common/usage-error.ts';
 import { openGuestForWriting, writeIntoGuest } from './common/writing.ts';
 import type { CustomizeContext } from './customize/context.ts';
@@ -22,6 +23,9 @@ interface CustomizeOptions {
   dryRun: boolean;
   quiet: boolean;
   passwordCrypto: 'sha256' | 'sha512';
+  /** Programs of the guest may make connections to the outside. */
+  network: boolean;
+  machine: { memsize?: number; smp?: number };
 }
 
 /** virt-customize: change a guest that is not running. */
@@ -40,7 +44,17 @@ export async function main(args: readonly string[], spec: ToolSpec = virtCustomi
       context.out.flush();
     };
     tell('Examining the guest ...');
-    const handle = await openGuestForWriting(spec.name, shared, { dryRun });
+    const handle = await openGuestForWriting(spec.name, shared, {
+      dryRun,
+      prepare: async (handle) => {
+        const { memsize, smp } = options.machine;
+        if (memsize !== undefined) await handle.setMemsize(memsize);
+        if (smp !== undefined) await handle.setSmp(smp);
+        if (options.network && steps.some(({ operation }) => operation.runsPrograms)) {
+          await handle.setNetwork(true);
+        }
+      },
+    });
     try {
       const [root] = shared.mounts.length > 0 ? [] : await handle.inspectGetRoots();
       await writeIntoGuest(handle, async (made) => {
@@ -80,6 +94,8 @@ function readOptions({ line }: ToolContext): CustomizeOptions {
     dryRun: false,
     quiet: false,
     passwordCrypto: 'sha512',
+    network: true,
+    machine: {},
   };
   for (const option of line.options) {
     const { name, value = '' } = option;
@@ -90,6 +106,14 @@ function readOptions({ line }: ToolContext): CustomizeOptions {
         break;
       case 'dry-run':
         options.dryRun = true;
+        break;
+      case 'memsize':
+      case 'smp':
+        options.machine[name] = positive(name, value);
+        break;
+      case 'network':
+      case 'no-network':
+        options.network = name === 'network';
         break;
       case 'quiet':
         options.quiet = true;

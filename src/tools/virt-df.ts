@@ -55,7 +55,7 @@ function takeOption(options: DfOptions, name: string): void {
 }
 
 async function show(
-  { out }: ToolContext,
+  { out, err, spec }: ToolContext,
   handle: Handle,
   guest: string,
   options: DfOptions,
@@ -76,7 +76,10 @@ async function show(
   const documents: Record<string, unknown>[] = [];
   for (const [device, type] of Object.entries(await handle.listFilesystems())) {
     if (type === 'swap' || type === 'unknown') continue;
-    const statistics = await measure(handle, device);
+    const statistics = await measure(handle, device, (line) => {
+      err.write(`${spec.name}: ${line}\n`);
+      err.flush();
+    });
     if (statistics === undefined) continue;
     const usage = inodes ? inodeUsage(statistics) : blockUsage(statistics);
     if (form === 'json') documents.push({ guest, filesystem: device, type, ...usage });
@@ -91,11 +94,17 @@ async function show(
 }
 
 /** Numbers of a filesystem, mounted for the moment; undefined for what cannot be mounted. */
-async function statisticsOf(handle: Handle, device: string): Promise<Statvfs | undefined> {
+async function statisticsOf(
+  handle: Handle,
+  device: string,
+  warn: (line: string) => void,
+): Promise<Statvfs | undefined> {
   try {
     await handle.mountRo(device, '/');
   } catch (error) {
     if (!(error instanceof GuestfsError)) throw error;
+    // What is no filesystem after all has no numbers; what could have been mounted with a machine should be missed.
+    if (error.code === 'ENOTSUP') warn(`${device} is left out: ${error.message}`);
     return undefined;
   }
   try {

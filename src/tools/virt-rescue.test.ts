@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { truncateSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { applianceObstacle } from '../../test/support/appliance.ts';
@@ -23,7 +24,7 @@ class Terminal {
   constructor(args: readonly string[], environment: Record<string, string>) {
     const tool = [process.execPath, '--import', `${root}/node_modules/tsx/dist/esm/index.mjs`];
     const words = [...tool, `${root}/test/support/tool-main.ts`, ...args].map((word) => `'${word}'`);
-    const command = `stty rows 33 cols 101; exec ${words.join(' ')}`;
+    const command = `stty rows 33 cols 101; echo "BEGIN $$ $(tty)"; exec ${words.join(' ')}`;
     this.child = spawn('script', ['-qec', command, '/dev/null'], {
       env: { ...process.env, TERM: 'vt100', ...environment },
     });
@@ -110,7 +111,7 @@ describe('virt-rescue', { skip: needsTool('mke2fs') }, () => {
       LIBGUESTFS_TMPDIR: folder.path,
     });
     context.after(() => terminal.child.kill('SIGKILL'));
-    await terminal.until(PROMPT);
+    const [, pid, tty] = /BEGIN (\d+) (\S+)/.exec(await terminal.until(PROMPT)) as RegExpExecArray;
     const answer = async (command: string): Promise<string> => {
       // The echo of a command is not its answer.
       terminal.type(`${command}; echo 'END'-OF-ANSWER\n`);
@@ -119,6 +120,10 @@ describe('virt-rescue', { skip: needsTool('mke2fs') }, () => {
       return text;
     };
     assert.match(await answer('stty size'), /[\r\n]33 101\r\n/);
+    // Who makes the window larger tells the program by a signal.
+    run('stty', '-F', tty as string, 'rows', '40', 'cols', '90');
+    await terminal.until(PROMPT);
+    assert.match(await answer('stty size'), /[\r\n]40 90\r\n/);
     // The user's disks come first, in their order.
     assert.match(await answer('cat /sys/block/sda/size /sys/block/sdb/size'), /[\r\n]32768\r\n20971520\r\n/);
     await answer('echo from the shell > /sysroot/file');
@@ -135,9 +140,10 @@ describe('virt-rescue', { skip: needsTool('mke2fs') }, () => {
     await terminal.until('Keys after the escape key');
     terminal.type('\x1ds');
     await terminal.until('everything is written');
-    terminal.type('exit\n');
+    // Whom a signal ends leaves the disks as they should be.
+    process.kill(Number(pid), 'SIGTERM');
     const [status] = (await once(terminal.child, 'close')) as [number];
-    assert.equal(status, 0);
+    assert.equal(status, 128 + constants.signals.SIGTERM);
     execFileSync('e2fsck', ['-fn', disk], { stdio: 'ignore' });
     assert.equal(run('debugfs', '-R', 'cat /file', disk), 'from the shell\n');
   });

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { ApplianceBackend } from '../backends/appliance/index.ts';
 import { BACKEND, backendEvents, type GuestfsOptions } from '../handle/guestfs.ts';
 import { EVENT_BITS } from '../actions/events.ts';
@@ -10,6 +11,7 @@ import type { SharedOptions } from './common/request.ts';
 import { runTool, type ToolContext } from './common/run.ts';
 import { mountInspected, mountRequested, openGivenKeys, openHandle, openLaunched } from './common/session.ts';
 import type { ToolSpec } from './common/spec.ts';
+import { positive } from './common/positive.ts';
 import { UsageError } from './common/usage-error.ts';
 import { parseEscapeKey } from './rescue/escape-keys.ts';
 import { describeSystem, suggestions } from './rescue/suggest.ts';
@@ -94,12 +96,6 @@ function takeOwn({ name, value = '' }: GivenOption, shared: SharedOptions, reque
   }
 }
 
-function positive(option: string, value: string): number {
-  const number = /^\d{1,9}$/.test(value) ? Number(value) : 0;
-  if (number === 0) throw new UsageError(`--${option} ${value}: expected a number above 0`);
-  return number;
-}
-
 async function suggest({ spec, out }: ToolContext, shared: SharedOptions): Promise<number> {
   const handle = await openLaunched(spec.name, shared);
   try {
@@ -136,7 +132,7 @@ async function rescue(
     await openGivenKeys(handle, shared);
     const inspection = await mountFilesystems(spec.name, handle, shared, request);
     if (process.stdin.isTTY) out.write(WELCOME);
-    if (!shared.writable)
+    if (!shared.writable && shared.disks.some(({ scratch }) => scratch === undefined))
       err.write(`${spec.name}: the disks are read-only: what is written is dropped (--rw keeps it)\n`);
     out.flush();
     err.flush();
@@ -147,12 +143,13 @@ async function rescue(
       escapeKey: parseEscapeKey(request.escape),
       inspection,
     });
-    await session.run();
+    const signal = await session.run();
     shown = shared.verbose;
+    // As shells tell of a program that a signal has ended.
+    return signal === undefined ? EXIT.ok : 128 + constants.signals[signal];
   } finally {
     await handle.close();
   }
-  return EXIT.ok;
 }
 
 /** Mount what was asked for; returns what inspection has to say. */

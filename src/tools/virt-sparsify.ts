@@ -79,7 +79,7 @@ async function clear(
   const talk = { verbose: has(context, 'verbose'), trace: has(context, 'trace') };
   const handle = await newHandle(context.spec.name, talk);
   try {
-    await handle.addDrive(disk, { ...drive, readonly: false });
+    await handle.addDrive(disk, { ...drive, readonly: false, ...(trim ? { discard: 'enable' } : {}) });
     await handle.launch();
     maybeShowProgress(handle, has(context, 'quiet') ? false : undefined, false);
     await clearFreeSpace(handle, {

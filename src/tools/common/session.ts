@@ -79,13 +79,18 @@ async function addDisks(handle: Handle, shared: SharedOptions, paths: readonly s
   }
 }
 
-/** As {@link openHandle}, launched, with the encrypted devices opened that there are keys for. */
-export async function openLaunched(tool: string, shared: SharedOptions): Promise<Handle> {
+/** As {@link openHandle}, launched, with the encrypted devices opened that there are keys for. `prepare` runs before the launch. */
+export async function openLaunched(
+  tool: string,
+  shared: SharedOptions,
+  prepare?: (handle: Handle) => Promise<void>,
+): Promise<Handle> {
   if (shared.disks.length === 0) {
     throw new UsageError('no disk was named: give at least one with -a');
   }
   const handle = await openHandle(tool, shared);
   try {
+    await prepare?.(handle);
     await handle.launch();
     if (!shared.live) await openGivenKeys(handle, shared);
     return handle;
@@ -106,12 +111,15 @@ export async function openGivenKeys(handle: Handle, source: KeySource): Promise<
 export async function openMounted(
   tool: string,
   shared: SharedOptions,
-  { mountsWritable = shared.writable }: { mountsWritable?: boolean } = {},
+  {
+    mountsWritable = shared.writable,
+    prepare,
+  }: { mountsWritable?: boolean; prepare?: (handle: Handle) => Promise<void> } = {},
 ): Promise<Handle> {
   if (shared.live && shared.mounts.length > 0) {
     throw new UsageError('--live and -m exclude each other: a running guest has its filesystems mounted');
   }
-  const handle = await openLaunched(tool, shared);
+  const handle = await openLaunched(tool, shared, prepare);
   if (shared.live) return handle;
   try {
     if (shared.mounts.length > 0) await mountRequested(handle, shared.mounts, mountsWritable);

@@ -4,16 +4,16 @@ import { openMounted } from './session.ts';
 
 /**
  * A guest whose disks are written: launched, with its filesystems (or those of `-m`) mounted for writing. With `dryRun`
- * the changes go to an overlay that is dropped at the end.
+ * the changes go to an overlay that is dropped at the end. `prepare` runs before the launch.
  */
 export async function openGuestForWriting(
   tool: string,
   shared: SharedOptions,
-  { dryRun = false }: { dryRun?: boolean } = {},
+  { dryRun = false, ...how }: { dryRun?: boolean; prepare?: (handle: Handle) => Promise<void> } = {},
 ): Promise<Handle> {
   shared.writable = !dryRun;
   shared.overlay = dryRun;
-  return openMounted(tool, shared, { mountsWritable: true });
+  return openMounted(tool, shared, { mountsWritable: true, ...how });
 }
 
 /** What a tool changed in a guest. */

@@ -1,11 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
-import { UnsupportedError } from '../../errors/index.ts';
 import { editGuestFile } from '../common/edit-file.ts';
 import { ToolError, UsageError } from '../common/usage-error.ts';
 import { applyPerl } from '../virt-edit.ts';
 import { injectSshKey, parsePasswordSelector, parseSshSelector, setPassword } from './accounts.ts';
 import type { CustomizeContext } from './context.ts';
 import { installFirstboot } from './firstboot.ts';
+import { managePackages, type PackageWish, runScript, runShell } from './programs.ts';
 import { appendLine, setHostname, setTimezone } from './system.ts';
 
 /** What one option of virt-customize does. */
@@ -16,6 +16,8 @@ export interface Operation {
   help: string;
   /** What a person is told while it is done; the argument is added. */
   message: string;
+  /** It runs programs of the guest, which needs a machine, and perhaps a network. */
+  runsPrograms?: boolean;
   /** Takes the argument apart before anything is done, so that a mistake changes nothing. Throws UsageError, ToolError. */
   prepare(argument: string): (context: CustomizeContext) => Promise<void>;
 }
@@ -53,17 +55,19 @@ function parseMode(text: string): number {
   return mode;
 }
 
-/** What only a guest's own programs can do. */
-function needsGuest(name: string, argument: string | undefined, what: string): Operation {
+/** What the guest's own manager of packages does. */
+function packages(name: PackageWish, help: string, message: string): Operation {
   return {
     name,
-    argument,
-    help: `${what} (not supported on the engine)`,
-    message: what,
-    prepare() {
-      throw new UnsupportedError(
-        `--${name}: it runs programs of the guest, which the engine backend cannot; the appliance backend will`,
-      );
+    argument: name === 'update' ? undefined : 'PKG,PKG...',
+    help,
+    message,
+    runsPrograms: true,
+    prepare(argument) {
+      const names = argument.split(',').filter((word) => word !== '');
+      const odd = names.find((word) => word.startsWith('-'));
+      if (odd !== undefined) throw new UsageError(`--${name} ${odd}: expected the name of a package`);
+      return (context) => managePackages(context, name, names);
     },
   };
 }
@@ -330,9 +334,28 @@ export const operations: readonly Operation[] = [
       };
     },
   },
-  needsGuest('install', 'PKG,PKG...', 'install packages'),
-  needsGuest('uninstall', 'PKG,PKG...', 'remove packages'),
-  needsGuest('update', undefined, 'update packages'),
-  needsGuest('run', 'SCRIPT', 'run a script in the guest'),
-  needsGuest('run-command', 'COMMAND', 'run a command in the guest'),
+  packages('install', 'install packages', 'Installing packages'),
+  packages('uninstall', 'remove packages', 'Removing packages'),
+  packages('update', 'bring all packages up to date', 'Updating packages'),
+  {
+    name: 'run',
+    argument: 'SCRIPT',
+    help: 'run a script or program of the host in the guest',
+    message: 'Running',
+    runsPrograms: true,
+    prepare(path) {
+      if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+        throw new ToolError(`--run ${path}: there is no such file`);
+      }
+      return (context) => runScript(context, path);
+    },
+  },
+  {
+    name: 'run-command',
+    argument: 'COMMAND',
+    help: 'run a line of shell in the guest',
+    message: 'Running',
+    runsPrograms: true,
+    prepare: (command) => (context) => runShell(context, command, command),
+  },
 ];

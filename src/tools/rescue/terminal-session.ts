@@ -36,7 +36,7 @@ export class TerminalSession {
   readonly #keys: EscapeKeys;
   readonly #inspection: string;
   readonly #isTerminal = process.stdin.isTTY;
-  #leave: () => void = () => undefined;
+  #leave: (signal?: NodeJS.Signals) => void = () => undefined;
   /** Commands after the escape key, one after the other. */
   #commands: Promise<void> = Promise.resolve();
 
@@ -63,13 +63,13 @@ export class TerminalSession {
     this.#inspection = inspection;
   }
 
-  /** Connect terminal and console until the shell has ended, it is left, or a signal ends the program. */
-  async run(): Promise<void> {
-    const left = new Promise<void>((resolve) => {
+  /** Connect terminal and console until the shell has ended, it is left, or a signal that is returned ends the program. */
+  async run(): Promise<NodeJS.Signals | undefined> {
+    const left = new Promise<NodeJS.Signals | undefined>((resolve) => {
       this.#leave = resolve;
     });
     const { stdin, stdout } = process;
-    const leave = (): void => this.#leave();
+    const leave = (signal: NodeJS.Signals): void => this.#leave(signal);
     const hear = (chunk: Uint8Array): void => {
       for (const part of this.#keys.split(chunk)) this.#take(part);
     };
@@ -87,8 +87,9 @@ export class TerminalSession {
     stdin.on('data', hear);
     stdin.on('end', endOfInput);
     try {
-      await Promise.race([ended, left]);
+      const signal = await Promise.race([ended.then(() => undefined), left]);
       await this.#commands;
+      return signal;
     } finally {
       clearInterval(ending);
       stdin.off('data', hear);

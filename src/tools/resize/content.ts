@@ -4,7 +4,7 @@ import { humanSize } from '../common/human.ts';
 import { ToolError } from '../common/usage-error.ts';
 
 /** What is in a partition or volume, as far as its size can be changed. */
-export type ContentKind = 'ext' | 'pv' | 'swap' | 'other' | 'none';
+export type ContentKind = 'ext' | 'btrfs' | 'f2fs' | 'ntfs' | 'xfs' | 'pv' | 'swap' | 'other' | 'none';
 
 /** What a device holds; `type` is its name for a person. */
 export async function contentOf(
@@ -14,7 +14,7 @@ export async function contentOf(
   const type = await handle.vfsType(device);
   if (/^ext[234]$/.test(type)) return { kind: 'ext', type };
   if (type === 'LVM2_member') return { kind: 'pv', type };
-  if (type === 'swap') return { kind: 'swap', type };
+  if (/^(swap|btrfs|f2fs|ntfs|xfs)$/.test(type)) return { kind: type as ContentKind, type };
   return type === '' ? { kind: 'none', type: 'nothing' } : { kind: 'other', type };
 }
 
@@ -29,7 +29,7 @@ export async function checkExpandable(handle: Handle, device: string, policy: Un
 }
 
 function notExpanded(type: string, device: string): string {
-  return `the ${type} filesystem on ${device} is not expanded: the engine cannot resize this type`;
+  return `the ${type} filesystem on ${device} is not expanded: nothing is known about resizing this type`;
 }
 
 /** Make what a device holds as large as the device. */
@@ -46,6 +46,19 @@ export async function expandContent(
       await handle.e2fsck(device, { forceall: true });
       await handle.resize2fs(device);
       return;
+    case 'btrfs':
+      await mounted(handle, device, () => handle.btrfsFilesystemResize('/'));
+      return;
+    case 'f2fs':
+      await handle.f2fsExpand(device);
+      return;
+    case 'ntfs':
+      // The bootloader's geometry may be another one, which ntfsresize only goes on over with force.
+      await handle.ntfsresize(device, { force: true });
+      return;
+    case 'xfs':
+      await mounted(handle, device, () => handle.xfsGrowfs('/', { datasec: true }));
+      return;
     case 'pv':
       await handle.pvresize(device);
       return;
@@ -61,6 +74,16 @@ export async function expandContent(
       if (policy === 'error') throw new ToolError(words);
       if (policy === 'warn') warn(words);
     }
+  }
+}
+
+/** Some filesystems grow only while they are mounted. */
+async function mounted(handle: Handle, device: string, grow: () => Promise<void>): Promise<void> {
+  await handle.mount(device, '/');
+  try {
+    await grow();
+  } finally {
+    await handle.umountAll();
   }
 }
 
@@ -82,9 +105,9 @@ export async function shrinkContent(handle: Handle, device: string, size: number
       case 'swap':
       case 'none':
         return;
-      case 'other':
+      default:
         throw new ToolError(
-          `${device} holds ${type}, which the engine cannot shrink; --resize-force cuts it off`,
+          `${device} holds ${type}, which cannot be shrunk here; --resize-force cuts it off`,
         );
     }
   } catch (error) {

@@ -31,7 +31,8 @@ export async function clearFreeSpace(handle: Handle, options: ClearOptions): Pro
     done.add(await canonical(device));
   }
   for (const [device, type] of Object.entries(await handle.listFilesystems())) {
-    if (done.has(device) || NOTHING.has(type) || PACKED.has(type)) continue;
+    // A subvolume has no free space of its own.
+    if (done.has(device) || device.startsWith('btrfsvol:') || NOTHING.has(type) || PACKED.has(type)) continue;
     if (type === 'swap') await clearSwap(handle, device, options);
     else await clearFilesystem(handle, device, type, options);
   }
@@ -84,8 +85,9 @@ async function trimmed(handle: Handle, device: string, tell: (line: string) => v
     tell(`Trimmed ${device}`);
     return true;
   } catch (error) {
-    if (isUnsupported(error)) return false;
-    throw error;
+    if (!(error instanceof GuestfsError) || error.code === 'EINTR') throw error;
+    // The kernel cannot with every filesystem, and says so in several ways.
+    return false;
   }
 }
 

@@ -39,6 +39,31 @@ export const virtCustomizeSpec: ToolSpec = {
         help: 'do everything in an overlay and drop it: the disks stay as they are',
       },
       {
+        name: 'memsize',
+        short: 'm',
+        long: ['memsize'],
+        value: 'required',
+        placeholder: 'MIB',
+        help: 'memory of the machine that runs programs of the guest',
+      },
+      {
+        name: 'network',
+        long: ['network'],
+        help: 'let programs of the guest make connections (the default)',
+      },
+      {
+        name: 'no-network',
+        long: ['no-network'],
+        help: 'give programs of the guest no network',
+      },
+      {
+        name: 'smp',
+        long: ['smp'],
+        value: 'required',
+        placeholder: 'N',
+        help: 'processors of the machine that runs programs of the guest',
+      },
+      {
         name: 'password-crypto',
         long: ['password-crypto'],
         value: 'required',
@@ -53,6 +78,10 @@ export const virtCustomizeSpec: ToolSpec = {
     [
       "virt-customize -a guest.qcow2 --upload app.conf:/etc --firstboot-command 'systemctl enable --now app'",
       'files, and what to do at the first boot',
+    ],
+    [
+      'virt-customize -a guest.qcow2 --install nginx --run setup.sh',
+      'packages, and a script that runs in the guest',
     ],
   ],
 };

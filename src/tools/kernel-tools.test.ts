@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { applianceObstacle } from '../../test/support/appliance.ts';
 import { type RunResult, runTools } from '../../test/support/tool-runs.ts';
-import { needsTool, temporaryFolder } from '../../test/support/tools.ts';
+import { makeRoot } from '../../test/support/small-root.ts';
+import { needsTool, run, temporaryFolder } from '../../test/support/tools.ts';
 
 const MIB = 1024 * 1024;
 const SECTOR = 512;
@@ -52,19 +53,21 @@ mount /dev/sda1 /boot
 write /boot/kernel 1
 `;
 
+const folder = temporaryFolder();
+after(() => folder.remove());
+/** One appliance for all of these tests. */
+const env = {
+  LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg',
+  LIBGUESTFS_PATH: folder.path,
+  LIBGUESTFS_CACHEDIR: folder.path,
+  LIBGUESTFS_TMPDIR: folder.path,
+};
+
 describe(
   'encrypted guests',
   { skip: applianceObstacle() || needsTool('cryptsetup', 'sfdisk', 'lvm') },
   () => {
-    const folder = temporaryFolder();
-    after(() => folder.remove());
     const disk = join(folder.path, 'disk.img');
-    const env = {
-      LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg',
-      LIBGUESTFS_PATH: folder.path,
-      LIBGUESTFS_CACHEDIR: folder.path,
-      LIBGUESTFS_TMPDIR: folder.path,
-    };
     let uuid: string;
     let results: RunResult[];
     let unchanged: boolean;
@@ -108,3 +111,58 @@ describe(
     });
   },
 );
+
+/** Tells how it was called, in the guest. */
+const APT =
+  '#!/bin/sh\necho "$@" >> /etc/calls\ncase "$*" in *missing*) echo "no such package" >&2; exit 100;; esac\n';
+
+describe('programs of a guest', { skip: applianceObstacle() || needsTool('mke2fs', 'ldd', 'tar') }, () => {
+  const guest = join(folder.path, 'guest.img');
+  const customize = (...operations: string[]): { argv: string[]; env: typeof env } => ({
+    argv: ['virt-customize', '-q', '--no-network', '--format=raw', '-a', guest, ...operations],
+    env,
+  });
+
+  before(() => {
+    makeRoot(folder.path);
+    const root = join(folder.path, 'root');
+    writeFileSync(join(root, 'usr/bin/apt-get'), APT, { mode: 0o755 });
+    writeFileSync(join(root, 'etc/fstab'), '/dev/sda / ext4 defaults 0 1\n');
+    run('mke2fs', '-q', '-t', 'ext4', '-E', 'root_owner=0:0', '-d', root, guest, '48M');
+  });
+
+  test('virt-customize runs scripts, commands and the manager of packages', () => {
+    const script = join(folder.path, 'script.sh');
+    writeFileSync(script, '#!/bin/sh\nread line; echo "script [$line]" >> /etc/calls\n');
+    const [done, failed, read] = runTools(folder.path, [
+      customize(
+        ...['--write', '/etc/motd:written before'],
+        ...['--run-command', 'cat /etc/motd /etc/hostname >> /etc/calls'],
+        ...['--run', script, '--update', '--install', "hello,o'dd", '--uninstall', 'hello'],
+      ),
+      customize('--touch', '/etc/touched', '--install', 'missing', '--touch', '/etc/never'),
+      {
+        argv: [
+          'guestfish',
+          '--ro',
+          '--format=raw',
+          '-a',
+          guest,
+          '-i',
+          'glob',
+          'cat',
+          '/etc/{calls,touched,never}',
+        ],
+      },
+    ]);
+    assert.equal(done?.status, 0, done?.stderr);
+    assert.equal(failed?.status, 1);
+    assert.match(failed.stderr, /--install: .*100[^]*no such package/);
+    const apt = '-q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold';
+    const calls = [
+      ...['written beforeguest', 'script []', '-q update', `${apt} upgrade`, '-q update'],
+      ...[`${apt} install hello o'dd`, `${apt} remove hello`, '-q update', `${apt} install missing`],
+    ];
+    assert.equal(read?.stdout.trim(), calls.join('\n'), read?.stderr);
+  });
+});
