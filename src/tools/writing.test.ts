@@ -105,7 +105,7 @@ const runs: Record<string, Run> = {
   noZone: customize('--timezone Nowhere/Land'),
   noHost: customize('--upload nowhere:/srv'),
   wrongMode: customize('--chmod 9x9:/srv'),
-  runCommand: customize('--run-command ls'),
+  noPackage: customize('--install --force-yes'),
 };
 
 describe(
@@ -307,7 +307,7 @@ describe(
       fails('noZone', /no time zone/);
       fails('noHost', /no such file/);
       fails('wrongMode', /no mode/);
-      fails('runCommand', /appliance/);
+      fails('noPackage', /expected the name of a package/);
     });
   },
 );

@@ -115,6 +115,10 @@ export async function madeOnce(
       mkdirSync(unfinished, { mode: 0o700 });
       await make(unfinished);
       renameSync(unfinished, folder);
+    } catch (error) {
+      if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
+      const attempted = 'cannot make what is kept there (LIBGUESTFS_CACHEDIR or TMPDIR names another place)';
+      throw hostError(error, attempted, cache);
     } finally {
       rmSync(unfinished, { recursive: true, force: true });
       rmSync(lock, { force: true });
