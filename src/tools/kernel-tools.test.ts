@@ -136,9 +136,12 @@ describe('programs of a guest', { skip: applianceObstacle() || needsTool('mke2fs
     writeFileSync(script, '#!/bin/sh\nread line; echo "script [$line]" >> /etc/calls\n');
     const [done, failed, read] = runTools(folder.path, [
       customize(
-        ...['--write', '/etc/motd:written before'],
-        ...['--run-command', 'cat /etc/motd /etc/hostname >> /etc/calls'],
-        ...['--run', script, '--update', '--install', "hello,o'dd", '--uninstall', 'hello'],
+        '--write=/etc/motd:written before',
+        '--run-command=cat /etc/motd /etc/hostname >> /etc/calls',
+        `--run=${script}`,
+        '--update',
+        "--install=hello,o'dd",
+        '--uninstall=hello',
       ),
       customize('--touch', '/etc/touched', '--install', 'missing', '--touch', '/etc/never'),
       {
@@ -160,8 +163,15 @@ describe('programs of a guest', { skip: applianceObstacle() || needsTool('mke2fs
     assert.match(failed.stderr, /--install: .*100[^]*no such package/);
     const apt = '-q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold';
     const calls = [
-      ...['written beforeguest', 'script []', '-q update', `${apt} upgrade`, '-q update'],
-      ...[`${apt} install hello o'dd`, `${apt} remove hello`, '-q update', `${apt} install missing`],
+      'written beforeguest',
+      'script []',
+      '-q update',
+      `${apt} upgrade`,
+      '-q update',
+      `${apt} install hello o'dd`,
+      `${apt} remove hello`,
+      '-q update',
+      `${apt} install missing`,
     ];
     assert.equal(read?.stdout.trim(), calls.join('\n'), read?.stderr);
   });

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
@@ -186,6 +194,36 @@ describe('auto', () => {
     await assert.rejects(g.mountVfs('ro', 'xfs', '/dev/sda', '/'), { code: 'ENOTSUP' });
     assert.deepEqual(plan.log.slice(0, 2), ['prepare', 'launch']);
     await g.close();
+  });
+
+  test('listings that lack arrays or subvolumes are made by the machine, or stand with a warning', async () => {
+    const member = join(folder.path, 'member.img');
+    blank(member, 4 * MIB);
+    // The superblock of version 1.2 lies 4 KiB from the start: its magic, and version 1.
+    const superblock = Buffer.alloc(4096);
+    superblock.writeUInt32LE(0xa92b4efc, 0);
+    superblock.writeUInt32LE(1, 4);
+    superblock.writeBigUInt64LE(8n, 144);
+    const fd = openSync(member, 'r+');
+    writeSync(fd, superblock, 0, superblock.length, 4096);
+    closeSync(fd);
+    for (const fails of [undefined, 'launch']) {
+      const { g, plan } = handle(fails === undefined ? {} : { fails });
+      const warnings: string[] = [];
+      g.on('warning', (message) => warnings.push(message));
+      await g.addDrive(guest, { format: 'raw', readonly: true });
+      await g.addDrive(member, { format: 'raw', readonly: true });
+      await g.launch();
+      assert.equal(await g.vfsType('/dev/sdb'), 'linux_raid_member');
+      await g.listPartitions();
+      assert.deepEqual(plan.log, []);
+      assert.deepEqual(await g.listFilesystems(), { '/dev/sda': 'ext4' });
+      assert.deepEqual(await g.listMdDevices(), []);
+      assert.deepEqual(plan.log.slice(0, 2), ['prepare', 'launch']);
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0]!, fails === undefined ? /was started/ : /part of an array.*cannot be started/);
+      await g.close();
+    }
   });
 
   test('what no backend has fails without a machine', async () => {

@@ -5,6 +5,7 @@
 import { UnsupportedError } from '../../errors/index.ts';
 import type { Backend, BackendCall, BackendEvents, LaunchConfig } from '../backend.ts';
 import type { EngineBackend } from '../engine/state.ts';
+import { hiddenFrom } from './hidden.ts';
 import type { Mover } from './move.ts';
 
 /** Makes the engine, at first and again where the appliance could not be started. */
@@ -61,8 +62,11 @@ export class AutoBackend implements Backend {
     const watch = new StreamWatch(call);
     try {
       const result = await this.#current().call(watch.call);
-      if (call.action !== 'internal_feature_available' || result !== NOT_AVAILABLE) return result;
-      return (await this.#load()).featureAvailable(call.args[0] as string);
+      if (call.action === 'internal_feature_available' && result === NOT_AVAILABLE) {
+        return (await this.#load()).featureAvailable(call.args[0] as string);
+      }
+      const hidden = await hiddenFrom(this.#current(), call.action, result);
+      return hidden === undefined ? result : (await this.#load()).completely(call, result, hidden);
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
       return (await this.#load()).instead(call, watch.isTouched, error);

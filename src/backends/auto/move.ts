@@ -31,6 +31,8 @@ export class Mover {
   #refusal: WriteRefusal | undefined;
   /** Folder of what was written to read-only drives. */
   readonly #folder = new TemporaryFolder();
+  /** It was said that a listing lacks something. */
+  #warned = false;
   /** inspect_os has found something on the engine, and has not run on the machine yet. */
   #inspected = false;
   /** Why the machine did not come up although everything was there for it: it is not tried again. */
@@ -90,6 +92,19 @@ export class Mover {
       throw because(error, `backend auto turned to the appliance, which cannot be started: ${text}`);
     }
     return this.call(call);
+  }
+
+  /** Run a call on the machine whose result on the engine lacks something; that result where there can be no machine. */
+  async completely(call: BackendCall, result: unknown, hidden: string): Promise<unknown> {
+    const error = new UnsupportedError(`${call.action}: ${hidden}; the appliance backend can`);
+    try {
+      return await this.instead(call, false, error);
+    } catch (failure) {
+      if (!(failure instanceof UnsupportedError)) throw failure;
+      if (!this.#warned) this.#events.warning(failure.message);
+      this.#warned = true;
+      return result;
+    }
   }
 
   /** Begin on the machine: the engine cannot open the drives at all. */
