@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs';
 import { buildInto } from '../backends/appliance/build/build.ts';
-import { cachedAppliance, daemonBundle, listCache } from '../backends/appliance/build/locate.ts';
+import { dropCache, listCache } from '../backends/appliance/build/cache.ts';
+import { cachedAppliance, daemonBundle } from '../backends/appliance/build/locate.ts';
 import { type AppliancePlan, type BuildInputs, planAppliance } from '../backends/appliance/build/plan.ts';
 import { GuestfsError } from '../errors/index.ts';
 import { probeHypervisor } from '../backends/appliance/launch/probe.ts';
@@ -36,8 +36,7 @@ export async function main(args: readonly string[], spec: ToolSpec = guestfsAppl
         }
         return EXIT.ok;
       case 'drop':
-        for (const { folder } of listCache(environmentSettings().cachedir))
-          rmSync(folder, { recursive: true, force: true });
+        dropCache(environmentSettings().cachedir);
         return EXIT.ok;
       default:
         throw new UsageError(

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { hasTool, needsTool, run, temporaryFolder } from '../../../../test/support/tools.ts';
 import { buildInto } from './build.ts';
-import { applianceCache, madeOnce, tidyCache } from './cache.ts';
+import { applianceCache, CURRENT, dropCache, keepValue, listCache, madeOnce, tidyCache } from './cache.ts';
 import { cpioOf } from './cpio.ts';
 import { elfNeeds } from './elf-needs.ts';
 import { FileSet } from './file-set.ts';
@@ -277,6 +285,60 @@ describe('cache', () => {
     await madeOnce(cache, target, () => {});
     tidyCache(cache, target, 14);
     assert.deepEqual(readdirSync(cache), ['appliance-1']);
+  });
+
+  test(
+    'a lock whose number is another process by now is taken over',
+    { skip: existsSync('/proc/self/stat') ? false : 'needs /proc' },
+    async () => {
+      const cache = applianceCache(folder.path);
+      const target = join(cache, 'appliance-2');
+      // This process runs, but was not started then.
+      writeFileSync(`${target}.lock`, `${process.pid} 1\n`);
+      await madeOnce(cache, target, () => {});
+      assert.deepEqual(readdirSync(cache), ['appliance-2']);
+    },
+  );
+
+  test('two that make the same at the same time do not disturb each other', async () => {
+    const cache = applianceCache(folder.path);
+    const target = join(cache, 'appliance-3');
+    await madeOnce(cache, target, () => {
+      mkdirSync(target);
+      writeFileSync(join(target, 'theirs'), '');
+    });
+    assert.deepEqual(readdirSync(cache), ['appliance-3']);
+    assert.deepEqual(readdirSync(target), ['theirs']);
+  });
+
+  test('what is old or of the dead is tidied up, what is used and strange stays', () => {
+    const cache = applianceCache(folder.path);
+    const dead = spawnSync('true').pid;
+    const old = new Date(Date.now() - 20 * 86_400_000);
+    const [stale, fresh] = ['0123456789abcdef', 'fedcba9876543210'];
+    for (const name of [`appliance-${stale}`, `machine-${stale}`, `machine-${fresh}`, 'notes'])
+      mkdirSync(join(cache, name));
+    for (const key of [stale, fresh]) keepValue(join(cache, `hypervisor-${key}.json`), {});
+    for (const name of [`appliance-${stale}`, `machine-${stale}`, `hypervisor-${stale}.json`, 'notes'])
+      utimesSync(join(cache, name), old, old);
+    mkdirSync(join(cache, `machine-${stale}.gone-${dead}`));
+    writeFileSync(join(cache, `current.json.1.${dead}.part`), '');
+    writeFileSync(join(cache, `current.json.1.${process.pid}.part`), '');
+    writeFileSync(join(cache, 'appliance-1.lock'), `${dead} 1\n`);
+    tidyCache(cache, '', 14);
+    assert.deepEqual(readdirSync(cache).toSorted(), [
+      `current.json.1.${process.pid}.part`,
+      `hypervisor-${fresh}.json`,
+      `machine-${fresh}`,
+      'notes',
+    ]);
+    assert.deepEqual(
+      listCache(folder.path).map((kept) => kept.folder),
+      [join(cache, `machine-${fresh}`)],
+    );
+    keepValue(join(cache, CURRENT), {});
+    dropCache(folder.path);
+    assert.deepEqual(readdirSync(cache).toSorted(), [`current.json.1.${process.pid}.part`, 'notes']);
   });
 
   test('a folder that others may enter is refused', () => {

@@ -1,9 +1,19 @@
 /** Finds the appliance to boot: a folder of the user's, or the one in the cache, which is built when it is missing. */
-import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageVersion } from '../../../actions/version.ts';
-import { applianceCache, folderOf, KEPT_DAYS, madeOnce, MARK, noteUse, tidyCache } from './cache.ts';
+import {
+  applianceCache,
+  CURRENT,
+  folderOf,
+  KEPT_DAYS,
+  keepValue,
+  madeOnce,
+  MARK,
+  noteUse,
+  tidyCache,
+} from './cache.ts';
 import type { FileSet } from './file-set.ts';
 import { chooseKernel } from './kernel-choice.ts';
 import type { AppliancePlan, BuildInputs } from './plan.ts';
@@ -79,17 +89,9 @@ export async function cachedAppliance(
   return folder;
 }
 
-/** Folders of appliances and saved machines in the cache, with their last use. */
-export function listCache(cachedir: string): { folder: string; used: Date }[] {
-  const cache = applianceCache(cachedir);
-  return readdirSync(cache)
-    .filter((name) => /^(appliance|machine)-[0-9a-f]+$/.test(name))
-    .map((name) => ({ folder: join(cache, name), used: statSync(join(cache, name)).mtime }));
-}
-
 function readCurrent(cache: string): Current | undefined {
   try {
-    return JSON.parse(readFileSync(join(cache, 'current.json'), 'utf8')) as Current;
+    return JSON.parse(readFileSync(join(cache, CURRENT), 'utf8')) as Current;
   } catch {
     // Not there, or cut short: found out anew.
     return undefined;
@@ -128,9 +130,7 @@ function writeCurrent(cache: string, folder: string, inputs: BuildInputs, plan: 
     kernel: plan.kernel.path,
     sources,
   };
-  const unfinished = join(cache, `current.${process.pid}.part`);
-  writeFileSync(unfinished, JSON.stringify(current), { mode: 0o600 });
-  renameSync(unfinished, join(cache, 'current.json'));
+  keepValue(join(cache, CURRENT), current);
 }
 
 function sourcesOf(...sets: readonly FileSet[]): Set<string> {

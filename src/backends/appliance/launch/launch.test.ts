@@ -12,6 +12,7 @@ import {
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { machineSettings } from '../../../../test/support/machine-settings.ts';
 import { needsTool, run, temporaryFolder } from '../../../../test/support/tools.ts';
 import { isAlive } from '../build/cache.ts';
 import { type MachinePlan, qemuArguments } from './arguments.ts';
@@ -28,26 +29,8 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
-function settings(changes: Partial<MachineSettings> = {}): MachineSettings {
-  return {
-    hv: 'qemu',
-    memsize: 512,
-    smp: 1,
-    append: null,
-    network: false,
-    selinux: false,
-    identifier: '',
-    recoveryProc: true,
-    parameters: [],
-    backendSettings: [],
-    path: folder.path,
-    tmpdir: folder.path,
-    cachedir: folder.path,
-    sockdir: folder.path,
-    ...changes,
-  };
-}
-
+const settings = (changes: Partial<MachineSettings> = {}): MachineSettings =>
+  machineSettings(folder.path, changes);
 const noSecret = (): string => assert.fail('no secret is expected');
 const canRun = process.arch === 'x64' || process.arch === 'arm64' ? false : 'no machine for this processor';
 
@@ -285,6 +268,17 @@ describe(
 
     test('never speaks', async () => {
       await assert.rejects(launchWith('exec sleep 60'), { code: 'ETIMEDOUT' });
+      assert.deepEqual(left(), []);
+    });
+
+    test('cannot be described for this host', async () => {
+      const { arch } = process;
+      Object.defineProperty(process, 'arch', { value: 'sparc' });
+      try {
+        await assert.rejects(launchWith(''), { code: 'ENOTSUP', message: /processor sparc/ });
+      } finally {
+        Object.defineProperty(process, 'arch', { value: arch });
+      }
       assert.deepEqual(left(), []);
     });
 

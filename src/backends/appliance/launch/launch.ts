@@ -12,7 +12,7 @@ import { attachmentOf } from './attachment.ts';
 import { driveSource } from './drive-source.ts';
 import { LAUNCH_WORD_BYTES, Machine, type MachineEvents, type MachineLines } from './machine.ts';
 import { PrivateFolder } from './private-folder.ts';
-import { type Hypervisor, probeHypervisor } from './probe.ts';
+import { type Hypervisor, probeHypervisor, withoutKvm } from './probe.ts';
 import { dropSavedMachine, restore, savedMachine, socketsIn, within } from './saved.ts';
 import { backendSetting, isSet, type MachineDrive, type MachineSettings } from './settings.ts';
 
@@ -49,8 +49,6 @@ export interface LaunchedMachine {
   session: RemoteSession;
   /** The line to the scripts; an appliance of libguestfs has none. */
   control?: Socket;
-  /** How it came up. */
-  how: 'booted' | 'restored';
 }
 
 type Connect = LaunchRequest['connect'];
@@ -89,8 +87,9 @@ export async function launchMachine(request: LaunchRequest, events: LaunchEvents
     return await attempt(hypervisor);
   } catch (error) {
     if (!(error instanceof GuestfsError) || error.code !== 'ETIMEDOUT') throw error;
-    events.warning(`${error.message} on KVM: the machine runs without acceleration`);
-    return attempt({ ...hypervisor, acceleration: 'tcg' });
+    const without = withoutKvm(settings, hypervisor, `on it ${error.message}`);
+    events.warning(without.warning ?? error.message);
+    return attempt(without);
   }
 }
 
@@ -224,7 +223,7 @@ async function tryRestore(
       throw error;
     }
     events.progress(STEPS, STEPS);
-    return { launched: { machine, channel, session, control, how: 'restored' } };
+    return { launched: { machine, channel, session, control } };
   } catch (error) {
     events.library(`the saved machine cannot be used: ${(error as Error).message}`);
     return { unusable: saved };
@@ -259,7 +258,7 @@ async function boot(
     };
     const { channel, control, session } = await within(limit, up());
     events.progress(STEPS, STEPS);
-    return { machine, channel, session, ...(appliance.own ? { control } : {}), how: 'booted' };
+    return { machine, channel, session, ...(appliance.own ? { control } : {}) };
   } catch (error) {
     await machine.kill();
     throw error;

@@ -59,8 +59,10 @@ export class Machine {
   ): Promise<Machine> {
     const listeners: Listener[] = [];
     let plan: MachinePlan;
+    let args: string[];
     try {
       plan = planIn(folder);
+      args = qemuArguments(plan);
       const { channel, control, monitor } = plan.sockets;
       const paths = monitor === undefined ? [channel, control] : [channel, control, monitor];
       for (const path of paths) listeners.push(await Listener.at(path));
@@ -72,7 +74,7 @@ export class Machine {
     const { settings } = plan;
     const gone = settings.temporary === undefined ? [folder.path] : [folder.path, settings.temporary];
     let machine: Machine | undefined;
-    const process_ = new MachineProcess(settings.hv, qemuArguments(plan), {
+    const process_ = new MachineProcess(settings.hv, args, {
       // qemu keeps what is written to read-only drives there.
       environment: { ...process.env, TMPDIR: settings.tmpdir, LC_ALL: 'C' },
       watch: settings.recoveryProc && gone,

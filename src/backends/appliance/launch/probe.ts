@@ -1,10 +1,10 @@
 /** Finds out, within a time limit, how a machine can be run here: which acceleration, and whether qemu has a sandbox. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GuestfsError } from '../../../errors/index.ts';
-import { applianceCache } from '../build/cache.ts';
+import { applianceCache, KEPT_DAYS, keepValue, noteUse, tidyCache } from '../build/cache.ts';
 import { isSet, type MachineSettings } from './settings.ts';
 
 /** How a machine's instructions are run. */
@@ -34,15 +34,13 @@ const DEBUG_PORT = '0x402';
  */
 export async function probeHypervisor(settings: MachineSettings): Promise<Hypervisor> {
   const { hv, cachedir } = settings;
-  const key = keyOf(settings);
-  const kept = join(applianceCache(cachedir), `hypervisor-${key}.json`);
+  const kept = keptAnswer(settings);
   let found = readKept(kept);
   if (found === undefined) {
     found = await probe(settings);
-    const unfinished = `${kept}.${process.pid}.part`;
-    writeFileSync(unfinished, JSON.stringify(found), { mode: 0o600 });
-    renameSync(unfinished, kept);
-  }
+    keepValue(kept, found);
+    tidyCache(applianceCache(cachedir), kept, KEPT_DAYS);
+  } else noteUse(kept);
   if (isSet(settings, 'force_kvm') && found.acceleration !== 'kvm') {
     throw new GuestfsError(
       'ENOTSUP',
@@ -50,6 +48,29 @@ export async function probeHypervisor(settings: MachineSettings): Promise<Hyperv
     );
   }
   return found;
+}
+
+/**
+ * Note that KVM does not work after all: a machine ran on it, but did not get far. Later launches are told the same. Returns
+ * what can be done now.
+ */
+export function withoutKvm(settings: MachineSettings, found: Hypervisor, reason: string): Hypervisor {
+  const without: Hypervisor = {
+    version: found.version,
+    sandbox: found.sandbox,
+    acceleration: 'tcg',
+    warning: noKvmWarning(reason),
+  };
+  keepValue(keptAnswer(settings), without);
+  return without;
+}
+
+const noKvmWarning = (reason: string): string =>
+  `/dev/kvm is there, but ${reason}: the machine runs without acceleration`;
+
+/** File that keeps the answer. */
+function keptAnswer(settings: MachineSettings): string {
+  return join(applianceCache(settings.cachedir), `hypervisor-${keyOf(settings)}.json`);
 }
 
 /** What makes the answer another one: the program, the kernel's life, the rights on /dev/kvm, and what is forced. */
@@ -116,11 +137,7 @@ async function probe(settings: MachineSettings): Promise<Hypervisor> {
   if (problem !== undefined) return { ...base, acceleration: 'tcg', note: problem };
   const reason = await tryKvm(hv);
   if (reason === undefined) return { ...base, acceleration: 'kvm' };
-  return {
-    ...base,
-    acceleration: 'tcg',
-    warning: `/dev/kvm is there, but ${reason}: the machine runs without acceleration`,
-  };
+  return { ...base, acceleration: 'tcg', warning: noKvmWarning(reason) };
 }
 
 /** Run a machine without disks until its firmware speaks. Returns what was wrong, or undefined. */
