@@ -80,6 +80,7 @@ describe('drives', () => {
       { cachemode: 'bogus' },
       { discard: 'bogus' },
       { discard: 'enable', readonly: true },
+      { discard: 'enable', format: 'vmdk' },
       { protocol: 'bogus' },
       { server: ['localhost'] },
       { secret: 'x' },
@@ -91,6 +92,29 @@ describe('drives', () => {
       await assert.rejects(g.addDrive('x', { protocol, server: ['h'] }), { code: 'ENOTSUP' });
     }
     await assert.rejects(g.addDrive(image, { snapshots: 'x' } as never), TypeError);
+  });
+
+  test('disks of servers are looked at when they are added', async () => {
+    const g = fresh();
+    await g.setBackend('appliance');
+    await g.addDrive('/d', { protocol: 'http', server: ['h'], username: 'u', secret: 's' });
+    for (const [protocol, more, code] of [
+      ['nbd', { server: [] }, 'EINVAL'],
+      ['nbd', { server: ['a', 'b'] }, 'EINVAL'],
+      ['nbd', { server: ['a:0'] }, 'EINVAL'],
+      ['nbd', { server: ['a'], secret: 's' }, 'EINVAL'],
+      ['http', { server: ['a'], discard: 'enable' }, 'EINVAL'],
+      ['rbd', { server: [], username: 'u', secret: '?' }, 'EINVAL'],
+      ['ssh', { server: ['a'], secret: 's' }, 'ENOTSUP'],
+      ['tftp', { server: ['a'] }, 'ENOTSUP'],
+    ] as const) {
+      await assert.rejects(
+        g.addDrive('d', { protocol, ...more }),
+        { code },
+        JSON.stringify([protocol, more]),
+      );
+    }
+    assert.equal((await g.debugDrives()).length, 1);
   });
 
   test('there are 255 at most', async () => {

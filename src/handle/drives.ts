@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { hostError } from '../backends/io/host-error.ts';
 import { TemporaryFolder } from '../backends/io/temporary-folder.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
+import { checkRemote } from '../backends/appliance/launch/remote-disk.ts';
 import type { MachineDrive } from '../backends/appliance/launch/settings.ts';
 import type { DriveConfig } from '../platform/engine/config.ts';
 
@@ -10,6 +11,9 @@ import type { DriveConfig } from '../platform/engine/config.ts';
 export const MAX_DRIVES = 255;
 /** Bytes of the drive that stands for /dev/null. */
 const NULL_DRIVE_SIZE = 4096;
+
+/** Formats of images that give back what is discarded. */
+const DISCARDING_FORMATS = ['raw', 'qcow2'];
 
 const PROTOCOLS = [
   'file',
@@ -110,6 +114,7 @@ export class DriveList {
         ...(username === undefined ? {} : { username }),
         ...(secret === undefined ? {} : { secret }),
       };
+      checkRemote(filename, drive.remote, options.discard);
     } else if (filename === '') {
       throw invalid('the name of the image is empty');
     } else if (filename === '/dev/null') {
@@ -230,6 +235,9 @@ function checkOptions(options: AddDriveOptions, remote: boolean): void {
   }
   if (discard === 'enable' && options.readonly === true) {
     throw invalid('discard is enable, but the drive is read-only');
+  }
+  if (discard === 'enable' && format !== undefined && !DISCARDING_FORMATS.includes(format)) {
+    throw invalid(`discard is enable, which images of format ${format} cannot do`);
   }
   if (blocksize !== undefined && blocksize !== 512 && blocksize !== 4096) {
     throw invalid(`blocksize is ${blocksize}, it must be 512 or 4096`);

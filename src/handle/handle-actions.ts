@@ -121,8 +121,7 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
   remove_drive: refused('drives cannot be removed: make a new handle without the drive'),
   debug_drives: (core) => core.drives.describe(),
   max_disks: () => MAX_DRIVES,
-  config: (core, [name, value]) =>
-    void core.settings.hvParameters.push({ name: name as string, value: value as string | null }),
+  config: (core, [name, value]) => core.settings.addHvParameter(name as string, value as string | null),
 
   // Names.
   device_index: (_core, [device]) => deviceIndex(device as string),
@@ -216,7 +215,7 @@ export const handleActions: Readonly<Record<string, HandleAction | undefined>> =
   get_sockdir: (core) => core.settings.sockdir,
   set_program: (core, [program]) => void (core.settings.program = program as string),
   get_program: (core) => core.settings.program,
-  set_identifier: (core, [identifier]) => void (core.settings.identifier = identifier as string),
+  set_identifier: (core, [identifier]) => core.settings.setIdentifier(identifier as string),
   get_identifier: (core) => core.settings.identifier,
   get_backend_settings: (core) => [...core.settings.backendSettings],
   set_backend_settings: (core, [settings]) => void (core.settings.backendSettings = settings as string[]),

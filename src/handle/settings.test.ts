@@ -39,6 +39,33 @@ describe('settings', () => {
     assert.equal(typeof (await g.getProgram()), 'string');
   });
 
+  test('what a machine could not be launched with is refused', async () => {
+    const g = fresh();
+    for (const name of [
+      '-kernel',
+      '--kernel',
+      '-initrd',
+      '-append',
+      '-nographic',
+      '-display',
+      '-serial',
+      '-vnc',
+      '-full-screen',
+      '-std-vga',
+      '-daemonize',
+    ]) {
+      await assert.rejects(g.config(name, 'x'), { code: 'EINVAL', message: /not allowed/ }, name);
+    }
+    for (const name of ['', 'kernel', '-', '--']) {
+      await assert.rejects(g.config(name, null), { code: 'EINVAL', message: /no option/ }, name);
+    }
+    for (const identifier of ['a b', 'a,b', 'ä', 'a.b']) {
+      await assert.rejects(g.setIdentifier(identifier), { code: 'EINVAL' }, identifier);
+    }
+    await g.setIdentifier('a-b_C9');
+    assert.equal(await g.getIdentifier(), 'a-b_C9');
+  });
+
   test('keep what is set', async () => {
     const g = fresh();
     await g.setAutosync(false);

@@ -11,6 +11,21 @@ const DEFAULT_MEMSIZE = 1280;
 const MAX_SMP = 255;
 const DEFAULT_PATH = '/usr/lib/guestfs';
 
+/** Options of qemu without which, or with others of which, the machine cannot be reached. `set_append` is there for words of the kernel. */
+const OWN_PARAMETERS = [
+  'append',
+  'daemonize',
+  'display',
+  'full-screen',
+  'incoming',
+  'initrd',
+  'kernel',
+  'nographic',
+  'serial',
+  'std-vga',
+  'vnc',
+];
+
 const MACHINES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64', ia32: 'i386' };
 
 /** The settings of a handle, with libguestfs's defaults and limits. Those about qemu matter to the appliance only. */
@@ -69,6 +84,25 @@ export class Settings {
   get hasMachine(): boolean {
     const { kind } = parseBackend(this.backend);
     return kind === 'appliance' || kind === 'auto';
+  }
+
+  /** Throws EINVAL for a name that could not be a word of a kernel's command line, or part of a host's name. */
+  setIdentifier(identifier: string): void {
+    if (!/^[\w-]*$/.test(identifier)) {
+      throw new GuestfsError('EINVAL', `identifier is '${identifier}', expected letters, digits, _ and -`);
+    }
+    this.identifier = identifier;
+  }
+
+  /** Throws EINVAL for what is no option, and for those that a launch gives itself. */
+  addHvParameter(name: string, value: string | null): void {
+    if (!/^--?[^-]/.test(name)) {
+      throw new GuestfsError('EINVAL', `'${name}' is no option of the hypervisor: expected - and a name`);
+    }
+    if (OWN_PARAMETERS.includes(name.replace(/^--?/, ''))) {
+      throw new GuestfsError('EINVAL', `${name}: is not allowed, because the launch needs it for itself`);
+    }
+    this.hvParameters.push({ name, value });
   }
 
   setPath(path: string | null): void {

@@ -273,7 +273,7 @@ export const settingsActions = [
     configOnly: true,
     summary: 'set whether the hypervisor has a process group of its own',
     description:
-      'So that a Ctrl-C in a terminal does not reach it. It concerns the appliance only; the engine keeps the value and does nothing with it.',
+      'The value is kept, and changes nothing: a machine always has a process group of its own, so that a Ctrl-C in a terminal does not reach it. It ends when the program ends, also where that is what the Ctrl-C does.',
   },
   {
     name: 'get_pgroup',

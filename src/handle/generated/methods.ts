@@ -1491,8 +1491,10 @@ export interface GuestfsMethods {
   /**
    * Add an option of the hypervisor.
    *
-   * `hvparam` is an option of qemu, `hvvalue` its value or null. It concerns the appliance only; the engine
-   * keeps the value and does nothing with it.
+   * `hvparam` is an option of qemu, `hvvalue` its value or null. What begins with no dash fails with EINVAL, and
+   * so do the options that a launch needs for itself: `-kernel`, `-initrd`, `-append` (see `set_append`),
+   * `-nographic`, `-display`, `-serial`, `-vnc`, `-full-screen`, `-std-vga`, `-daemonize` and `-incoming`. It
+   * concerns the appliance only; the engine keeps the value and does nothing with it.
    *
    * `config` of the API, since 0.0.3. Only before launch.
    *
@@ -1510,12 +1512,17 @@ export interface GuestfsMethods {
    * that can write its disk choose what the host takes it for. `label` gives the drive the name
    * `/dev/disk/guestfs/LABEL`: 1 to 20 letters. `blocksize` is the logical sector size, 512 or 4096. `name` is
    * the name the drive had in the guest, a hint for inspection. `cachemode` (`writeback`, `unsafe`), `discard`
-   * (`disable`, `enable`, `besteffort`), `copyonread` and `iface` concern the appliance; they are checked and
-   * kept.
+   * (`disable`, `enable`, `besteffort`) and `copyonread` concern the appliance; the engine checks and keeps
+   * them. `discard` with `enable` fails where the format or protocol cannot do it. `iface` is kept and changes
+   * nothing: drives have the names of their order whatever interface is wished for.
    *
-   * `protocol` other than `file` fails with ENOTSUP. Beyond libguestfs there are `backing`, which says whether
-   * an image may bring in other files of the host (`none`, `folder`, `any`), and `snapshot`, which opens an
-   * internal snapshot of a qcow2 image by its name or id.
+   * `protocol` other than `file` is for the appliance and `auto`, and fails with ENOTSUP elsewhere: `nbd`,
+   * `http`, `https`, `ftp`, `ftps`, `ssh`, `iscsi`, `rbd` and `gluster`, as far as the installed qemu has their
+   * drivers (Debian: qemu-block-extra). `server` has one element HOST or HOST:PORT (`rbd` several or none; `nbd`
+   * and `gluster` also `unix:PATH`). `username` and `secret` are for the protocols that know users; the secret
+   * of `rbd` is the key in base64. Beyond libguestfs there are `backing`, which says whether an image may bring
+   * in other files of the host (`none`, `folder`, `any`), and `snapshot`, which opens an internal snapshot of a
+   * qcow2 image by its name or id.
    *
    * `/dev/null` stands for a blank drive of 4096 bytes. Senseless options fail with EINVAL.
    *
@@ -5044,8 +5051,8 @@ export interface GuestfsMethods {
   /**
    * Set whether the hypervisor has a process group of its own.
    *
-   * So that a Ctrl-C in a terminal does not reach it. It concerns the appliance only; the engine keeps the value
-   * and does nothing with it.
+   * The value is kept, and changes nothing: a machine always has a process group of its own, so that a Ctrl-C in
+   * a terminal does not reach it. It ends when the program ends, also where that is what the Ctrl-C does.
    *
    * `set_pgroup` of the API, since 1.11.18. Only before launch.
    */

@@ -1,8 +1,10 @@
 /** The command line of qemu. Source: qemu(1). */
+import { readFileSync } from 'node:fs';
 import { GuestfsError } from '../../../errors/index.ts';
 import type { DriveSource } from './drive-source.ts';
+import type { KeptSecret } from './private-folder.ts';
 import type { Acceleration } from './probe.ts';
-import type { MachineDrive, MachineSettings } from './settings.ts';
+import { backendSetting, type MachineDrive, type MachineSettings } from './settings.ts';
 
 /** SCSI target of the appliance's own disk: the last one, so that the user's disks come first. */
 const ROOT_TARGET = 255;
@@ -29,18 +31,54 @@ export interface MachinePlan extends MachineFacts {
   /** Sockets on which the library listens; with a monitor for a machine that is saved or restored. */
   sockets: { channel: string; control: string; monitor?: string };
   /** Files that hold secrets, by the id of their object. */
-  secrets: ReadonlyMap<string, string>;
+  secrets: ReadonlyMap<string, KeptSecret>;
   /** File that is the machine's memory, and whether what is written goes into it. */
   memory?: { file: string; share: boolean };
   /** Wait for the state of a saved machine instead of booting. */
   incoming?: boolean;
 }
 
-/** Kinds of machine by the processor of the host. */
-const MACHINES: Readonly<Record<string, { machine: string; console: string }>> = {
-  x64: { machine: 'q35', console: 'ttyS0' },
-  arm64: { machine: 'virt', console: 'ttyAMA0' },
+/** A kind of machine. */
+interface MachineKind {
+  /** Value of -machine. */
+  machine: string;
+  console: string;
+  /** How its virtio devices are attached: what the names of qemu's devices end in. */
+  bus: 'pci' | 'device';
+  /** It has nothing by which its kernel could learn that it is a copy of another, or how fast its clock runs. */
+  bare?: boolean;
+}
+
+/** Kinds of machine by the processor of the host; the first is used where nothing else is said. */
+const MACHINES: Readonly<Record<string, Readonly<Record<string, MachineKind>>>> = {
+  x64: {
+    q35: { machine: 'q35', console: 'ttyS0', bus: 'pci' },
+    // Kernels find its devices by ACPI; without a clock the first times would be of 1970.
+    microvm: { machine: 'microvm,acpi=on,rtc=on', console: 'ttyS0', bus: 'device', bare: true },
+  },
+  arm64: { virt: { machine: 'virt', console: 'ttyAMA0', bus: 'pci' } },
 };
+
+/**
+ * Kind of the machine that settings ask for. Throws ENOTSUP on a host with a processor that has no machine here, EINVAL for a
+ * kind that is not known there.
+ */
+function machineKind(settings: MachineSettings): MachineKind {
+  const kinds = MACHINES[process.arch];
+  if (kinds === undefined) {
+    throw new GuestfsError(
+      'ENOTSUP',
+      `the backend appliance has no machine for the processor ${process.arch}`,
+    );
+  }
+  const names = Object.keys(kinds);
+  const wanted = backendSetting(settings, 'machine') ?? (names[0] as string);
+  const kind = Object.hasOwn(kinds, wanted) ? kinds[wanted] : undefined;
+  if (kind === undefined) {
+    throw new GuestfsError('EINVAL', `machine=${wanted}: expected ${names.join(' or ')}`);
+  }
+  return kind;
+}
 
 /** A value within an option: commas are doubled. */
 function escaped(value: string): string {
@@ -55,16 +93,11 @@ function option(first: string, values: Readonly<Record<string, string | number |
     .join(',');
 }
 
-/** Arguments for qemu. Throws ENOTSUP on a host with a processor that has no machine here. */
+/** Arguments for qemu. Throws as {@link machineKind}. */
 export function qemuArguments(plan: MachinePlan): string[] {
   const { settings, acceleration, appliance, sockets } = plan;
-  const kind = MACHINES[process.arch];
-  if (kind === undefined) {
-    throw new GuestfsError(
-      'ENOTSUP',
-      `the backend appliance has no machine for the processor ${process.arch}`,
-    );
-  }
+  const kind = machineKind(settings);
+  const virtio = (name: string): string => `virtio-${name}-${kind.bus}`;
   const args = ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'];
   if (plan.sandbox) {
     args.push('-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny');
@@ -79,16 +112,17 @@ export function qemuArguments(plan: MachinePlan): string[] {
       '-object',
       option('memory-backend-file', { id: 'ram0', size, 'mem-path': file, share: share ? 'on' : 'off' }),
     );
-    args.push('-device', 'vmgenid,guid=auto');
+    if (kind.bare !== true) args.push('-device', 'vmgenid,guid=auto');
   }
   args.push('-rtc', 'driftfix=slew');
-  for (const [id, file] of plan.secrets) args.push('-object', option('secret', { id, file }));
+  for (const [id, { file, format }] of plan.secrets)
+    args.push('-object', option('secret', { id, file, format }));
   // A machine that goes on from a saved state has its kernel in memory.
   if (!plan.incoming) {
     args.push('-kernel', appliance.kernel, '-initrd', appliance.initrd);
-    args.push('-append', kernelWords(plan, kind.console));
+    args.push('-append', kernelWords(plan, kind));
   }
-  args.push('-device', 'virtio-scsi-pci,id=scsi');
+  args.push('-device', option(virtio('scsi'), { id: 'scsi' }));
   for (const [index, { drive, source }] of plan.drives.entries())
     args.push(...driveArguments(index, drive, source));
   // Our own root is never written to; another's is, and forgets it.
@@ -98,7 +132,7 @@ export function qemuArguments(plan: MachinePlan): string[] {
   args.push('-device', option('scsi-hd', { drive: 'appliance', 'scsi-id': ROOT_TARGET }));
   args.push(
     '-device',
-    'virtio-serial-pci',
+    virtio('serial'),
     '-chardev',
     'stdio,id=console,signal=off',
     '-serial',
@@ -113,11 +147,33 @@ export function qemuArguments(plan: MachinePlan): string[] {
     args.push('-mon', 'chardev=monitor,mode=control');
   }
   if (settings.network) {
-    args.push('-netdev', 'user,id=network,net=169.254.0.0/16', '-device', 'virtio-net-pci,netdev=network');
+    args.push(
+      '-netdev',
+      'user,id=network,net=169.254.0.0/16',
+      '-device',
+      option(virtio('net'), { netdev: 'network' }),
+    );
   }
   if (plan.incoming) args.push('-incoming', 'defer');
   for (const { name, value } of settings.parameters) args.push(name, ...(value === null ? [] : [value]));
   return args;
+}
+
+/** What the host says how fast its processors count. Throws ENOTSUP where it does not. Source: proc_cpuinfo(5). */
+function processorKilohertz(): number {
+  let megahertz: string | undefined;
+  try {
+    megahertz = /^cpu MHz\s*:\s*([\d.]+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1];
+  } catch {
+    // No Linux; the same as if it did not say.
+  }
+  if (megahertz === undefined) {
+    throw new GuestfsError(
+      'ENOTSUP',
+      'machine=microvm without KVM needs to know the rate of the processor: /proc/cpuinfo has no cpu MHz',
+    );
+  }
+  return Math.round(Number(megahertz) * 1000);
 }
 
 function cpu(acceleration: Acceleration): string {
@@ -146,15 +202,12 @@ function driveArguments(index: number, drive: MachineDrive, source: DriveSource)
     logical_block_size: drive.blockSize,
     physical_block_size: drive.blockSize,
   };
-  const virtio = drive.iface === 'virtio';
-  const front = virtio
-    ? option('virtio-blk-pci', device)
-    : option('scsi-hd', { ...device, 'scsi-id': index, lun: 0 });
-  return ['-drive', backend, '-device', front];
+  // On one bus all are in their order, whatever interface is wished for.
+  return ['-drive', backend, '-device', option('scsi-hd', { ...device, 'scsi-id': index, lun: 0 })];
 }
 
-function kernelWords(plan: MachinePlan, console: string): string {
-  const { settings, appliance, verbose, drives, memory, rescue } = plan;
+function kernelWords(plan: MachinePlan, { console, bare }: MachineKind): string {
+  const { settings, appliance, verbose, drives, memory, rescue, acceleration } = plan;
   const words = [
     'panic=1',
     `console=${console}`,
@@ -170,6 +223,8 @@ function kernelWords(plan: MachinePlan, console: string): string {
     '8250.nr_uarts=1',
     `root=UUID=${appliance.uuid}`,
   ];
+  // KVM tells it; emulated processors count with the host's.
+  if (bare === true && acceleration === 'tcg') words.push(`tsc_early_khz=${processorKilohertz()}`);
   if (appliance.own) {
     words.push('init_on_alloc=0', 'audit=0', 'mitigations=off', 'random.trust_cpu=on');
     words.push(`guestfs_control=${CONTROL_NAME}`);

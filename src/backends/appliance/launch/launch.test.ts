@@ -19,8 +19,9 @@ import { type MachinePlan, qemuArguments } from './arguments.ts';
 import { driveSource } from './drive-source.ts';
 import { launchMachine, type LaunchEvents } from './launch.ts';
 import { Listener } from './listener.ts';
-import { PrivateFolder } from './private-folder.ts';
+import { type KeptSecret, PrivateFolder, type Secret } from './private-folder.ts';
 import { MachineProcess } from './process.ts';
+import { checkRemote, type KeepSecret } from './remote-disk.ts';
 import type { MachineDrive, MachineSettings } from './settings.ts';
 
 let folder: { path: string; remove: () => void };
@@ -81,7 +82,8 @@ describe('arguments of qemu', { skip: canRun }, () => {
         'scsi-hd,drive=drive0,serial=one,logical_block_size=4096,physical_block_size=4096,scsi-id=0,lun=0',
       ),
     );
-    assert.ok(devices.includes('virtio-blk-pci,drive=drive1'));
+    // Whatever interface is wished for: the order of the drives is that of their names.
+    assert.ok(devices.includes('scsi-hd,drive=drive1,scsi-id=1,lun=0'));
     assert.ok(devices.includes('scsi-hd,drive=appliance,scsi-id=255'));
     assert.doesNotMatch(after(args, '-drive')[1] as string, /snapshot/);
   });
@@ -114,6 +116,37 @@ describe('arguments of qemu', { skip: canRun }, () => {
       !words({ settings: settings({ identifier: 'a b' }) }).some((word) => word.includes('identifier')),
     );
   });
+
+  test('secrets are named by their files', () => {
+    const secrets = new Map([['secret0', { file: '/s/0', format: 'base64' as const }]]);
+    assert.ok(
+      after(argumentsFor({ secrets }), '-object').includes('secret,id=secret0,file=/s/0,format=base64'),
+    );
+  });
+
+  test(
+    'a microvm',
+    { skip: process.arch === 'x64' && existsSync('/proc/cpuinfo') ? false : 'needs Linux on x86_64' },
+    () => {
+      const micro = (acceleration: 'kvm' | 'tcg'): string[] =>
+        argumentsFor({
+          acceleration,
+          settings: settings({ backendSettings: ['machine=microvm'], network: true }),
+          memory: { file: '/m', share: false },
+        });
+      const args = micro('tcg');
+      assert.match(after(args, '-machine')[0] as string, /^microvm,.*accel=tcg/);
+      assert.ok(!args.some((text) => text.includes('-pci') || text.includes('vmgenid')));
+      assert.ok(after(args, '-device').includes('virtio-net-device,netdev=network'));
+      // Without it the kernel waits for a clock that is not there.
+      assert.match(after(args, '-append')[0] as string, / tsc_early_khz=\d{5,} /);
+      assert.doesNotMatch(after(micro('kvm'), '-append')[0] as string, /tsc_early_khz/);
+      assert.throws(() => argumentsFor({ settings: settings({ backendSettings: ['machine=pc'] }) }), {
+        code: 'EINVAL',
+        message: /q35 or microvm/,
+      });
+    },
+  );
 
   test('the sandbox, no network, and what config() says', () => {
     const args = argumentsFor({
@@ -180,27 +213,45 @@ describe('sources of drives', () => {
       remote('d', 'http', ['a', 'b']),
       remote('d', 'http', ['unix:/s']),
       remote('d', 'nbd', ['a:b']),
+      remote('d', 'nbd', ['a:65536']),
+      remote('d', 'nbd', ['a'], { username: 'u' }),
+      remote('d', 'nbd', ['a'], { secret: 's' }),
     ]) {
       assert.throws(() => source(drive), { code: 'EINVAL' });
     }
+    checkRemote('d', { protocol: 'nbd', server: ['h'] }, 'enable');
+    checkRemote('/d', { protocol: 'http', server: ['h'] }, 'besteffort');
+    assert.throws(() => checkRemote('/d', { protocol: 'http', server: ['h'] }, 'enable'), {
+      code: 'EINVAL',
+    });
     assert.throws(() => source(remote('d', 'sheepdog', ['a'])), { code: 'ENOTSUP' });
   });
 
   test('a secret is in no argument', () => {
-    let kept = '';
-    const keep = (secret: string): string => {
-      kept = secret;
+    const kept: Secret[] = [];
+    const keep: KeepSecret = (text, format) => {
+      kept.push({ text, format });
       return 'secret0';
     };
     const { file } = driveSource(
-      remote('pool/disk', 'rbd', ['a', 'b:1'], { username: 'u', secret: 'hidden' }),
+      remote('pool/disk', 'rbd', ['a', 'b:1'], { username: 'u', secret: 'aGlkZGVu' }),
       keep,
     );
-    assert.equal(kept, 'hidden');
+    // qemu writes what it has in base64 for Ceph: it must have the bytes.
+    assert.deepEqual(kept, [{ text: 'aGlkZGVu', format: 'base64' }]);
     assert.equal(file['key-secret'], 'secret0');
-    assert.doesNotMatch(JSON.stringify(file), /hidden/);
+    assert.doesNotMatch(JSON.stringify(file), /aGlkZGVu/);
+    assert.throws(
+      () => driveSource(remote('pool/disk', 'rbd', [], { username: 'u', secret: 'no base64' }), keep),
+      { code: 'EINVAL', message: /base64/ },
+    );
+    const web = driveSource(remote('/d', 'http', ['h'], { username: 'u', secret: 'plain, "odd"' }), keep);
+    assert.deepEqual(kept[1], { text: 'plain, "odd"', format: 'raw' });
+    assert.equal(web.file['password-secret'], 'secret0');
     const place = new PrivateFolder([folder.path]);
-    const path = place.keepSecrets(new Map([['secret0', 'hidden']])).get('secret0') as string;
+    const secrets = place.keepSecrets(new Map([['secret0', { text: 'hidden', format: 'base64' }]]));
+    const { file: path, format } = secrets.get('secret0') as KeptSecret;
+    assert.equal(format, 'base64');
     assert.equal(readFileSync(path, 'utf8'), 'hidden');
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.equal(statSync(place.path).mode & 0o777, 0o700);

@@ -11,8 +11,9 @@ import type { MachineFacts, MachinePlan } from './arguments.ts';
 import { attachmentOf } from './attachment.ts';
 import { driveSource } from './drive-source.ts';
 import { LAUNCH_WORD_BYTES, Machine, type MachineEvents, type MachineLines } from './machine.ts';
-import { PrivateFolder } from './private-folder.ts';
+import { PrivateFolder, type Secret } from './private-folder.ts';
 import { type Hypervisor, probeHypervisor, withoutKvm } from './probe.ts';
+import type { KeepSecret } from './remote-disk.ts';
 import { dropSavedMachine, restore, savedMachine, socketsIn, within } from './saved.ts';
 import { backendSetting, isSet, type MachineDrive, type MachineSettings } from './settings.ts';
 
@@ -132,10 +133,10 @@ async function bringUp(
   events: LaunchEvents,
 ): Promise<LaunchedMachine> {
   const { settings, verbose } = request;
-  const secrets = new Map<string, string>();
-  const keepSecret = (secret: string): string => {
+  const secrets = new Map<string, Secret>();
+  const keepSecret: KeepSecret = (text, format) => {
     const id = `secret${secrets.size}`;
-    secrets.set(id, secret);
+    secrets.set(id, { text, format });
     return id;
   };
   const facts: MachineFacts = {

@@ -2,10 +2,23 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostError } from '../../io/host-error.ts';
+import type { SecretFormat } from './remote-disk.ts';
 
 /** Unix sockets' paths are at most so long. */
 const MAX_SOCKET_PATH = 107;
 const LONGEST_NAME = 'guestfs-XXXXXX/channel.sock';
+
+/** A secret that a machine is to know. */
+export interface Secret {
+  text: string;
+  format: SecretFormat;
+}
+
+/** A secret in a file. */
+export interface KeptSecret {
+  file: string;
+  format: SecretFormat;
+}
 
 /** A folder that is removed with everything in it. */
 export class PrivateFolder {
@@ -26,15 +39,15 @@ export class PrivateFolder {
     return join(this.path, name);
   }
 
-  /** Write secrets into files of their own; returns their paths by the ids under which a machine knows them. */
-  keepSecrets(secrets: ReadonlyMap<string, string>): Map<string, string> {
-    const paths = new Map<string, string>();
-    for (const [id, secret] of secrets) {
-      const path = this.file(id);
-      writeFileSync(path, secret, { flag: 'wx', mode: 0o600 });
-      paths.set(id, path);
+  /** Write secrets into files of their own; returns where they are by the ids under which a machine knows them. */
+  keepSecrets(secrets: ReadonlyMap<string, Secret>): Map<string, KeptSecret> {
+    const kept = new Map<string, KeptSecret>();
+    for (const [id, { text, format }] of secrets) {
+      const file = this.file(id);
+      writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
+      kept.set(id, { file, format });
     }
-    return paths;
+    return kept;
   }
 
   remove(): void {

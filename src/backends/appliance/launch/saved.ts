@@ -24,6 +24,7 @@ import { attachmentOf } from './attachment.ts';
 import { LAUNCH_WORD_BYTES, Machine, type MachineEvents, type MachineLines } from './machine.ts';
 import { Monitor } from './monitor.ts';
 import { PrivateFolder } from './private-folder.ts';
+import { backendSetting } from './settings.ts';
 
 const MEMORY = 'memory';
 const STATE = 'state';
@@ -46,6 +47,7 @@ function keyOf(plan: MachineFacts, hypervisor: string): string {
     settings.smp,
     settings.network,
     settings.selinux,
+    backendSetting(settings, 'machine'),
     process.arch,
     process.env['TERM'],
   ];
