@@ -8,6 +8,9 @@ import type { Machine } from './launch/machine.ts';
 import { resizeConsole, startShell, type TerminalSize } from './launch/control.ts';
 import { launchMachine, type LaunchEvents, prepareMachine } from './launch/launch.ts';
 
+/** Milliseconds between two progress messages of a launch that stays where it is. */
+const BEAT = 500;
+
 /**
  * A small machine with a Linux kernel, run by qemu, in which a daemon has the disks: ours, or a fixed appliance of
  * libguestfs. It ends with the handle, and with the program.
@@ -47,11 +50,17 @@ export class ApplianceBackend extends RemoteBackend implements Backend {
       throw new GuestfsError('EINVAL', 'the backend appliance needs settings of a machine');
     const meter = new ProgressMeter((position, total) => this.#events.progress(0, 0, position, total));
     meter.start();
+    let stage: [position: number, total: number] = [0, 1];
+    // Stages are few and a boot can take long: who waits is told again how far it is.
+    const beat = setInterval(() => meter.report(...stage), BEAT);
     const events: LaunchEvents = {
       appliance: (text) => this.#events.appliance(text),
       warning: (message) => this.#events.warning(message),
       library: (message) => this.#events.library(message),
-      progress: (position, total) => meter.report(position, total),
+      progress(position, total) {
+        stage = [position, total];
+        meter.report(position, total);
+      },
       started: (machine) => {
         if (this.#ending) machine.process.killNow();
         this.#machine = machine;
@@ -67,9 +76,11 @@ export class ApplianceBackend extends RemoteBackend implements Backend {
       return session;
     };
     const request = { ...wanted, verbose, rescue: this.#rescue, connect };
-    const launched = await launchMachine(request, events).catch((error: unknown) => {
-      throw this.#ending ? new GuestfsError('EINTR', 'the launch was given up') : error;
-    });
+    const launched = await launchMachine(request, events)
+      .catch((error: unknown) => {
+        throw this.#ending ? new GuestfsError('EINTR', 'the launch was given up') : error;
+      })
+      .finally(() => clearInterval(beat));
     this.#machine = launched.machine;
     this.#channel = launched.channel;
     this.#control = launched.control;

@@ -4,6 +4,7 @@ import { GuestfsError } from '../../../errors/index.ts';
 import type { DriveSource } from './drive-source.ts';
 import type { KeptSecret } from './private-folder.ts';
 import type { Acceleration } from './probe.ts';
+import type { Watchdog } from './watchdog.ts';
 import { backendSetting, type MachineDrive, type MachineSettings } from './settings.ts';
 
 /** SCSI target of the appliance's own disk: the last one, so that the user's disks come first. */
@@ -24,6 +25,8 @@ export interface MachineFacts {
   verbose: boolean;
   /** A person is to work in it: the kernel's names of the disks are in their order. */
   rescue?: boolean;
+  /** Cleans up behind it where the program is killed. */
+  watchdog?: Watchdog | undefined;
 }
 
 /** Everything that a command line says. */

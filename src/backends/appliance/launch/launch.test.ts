@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -347,7 +347,7 @@ const connect = (): never => assert.fail('a line came up');
 
 describe('processes', { skip: process.platform === 'linux' ? false : 'needs Linux' }, () => {
   const start = (script: string): MachineProcess =>
-    new MachineProcess('/bin/sh', ['-c', script], { environment: process.env, watch: [], output: () => {} });
+    new MachineProcess('/bin/sh', ['-c', script], { environment: process.env, output: () => {} });
 
   test('stop ends one that listens, and in time one that does not', async () => {
     const polite = start('exec sleep 60');
@@ -368,23 +368,66 @@ describe('processes', { skip: process.platform === 'linux' ? false : 'needs Linu
     while (isRunning(child)) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 
-  test('a killed program takes its machine and its folder along', async () => {
-    const place = join(folder.path, 'place');
+  /** A program in a process group of its own that runs a machine, with a folder `place` to be removed. */
+  const startProgram = async (
+    more: string,
+  ): Promise<{ program: ChildProcess; pid: number; place: string }> => {
+    const place = join(folder.path, 'a place');
     mkdirSync(place);
-    const module = new URL('./process.ts', import.meta.url).href;
+    const [module, other] = ['./process.ts', './watchdog.ts'].map(
+      (name) => new URL(name, import.meta.url).href,
+    );
     const script = `
       import { MachineProcess } from ${JSON.stringify(module)};
-      const machine = new MachineProcess('/bin/sleep', ['60'], { environment: process.env, watch: [${JSON.stringify(place)}], output() {} });
+      import { Watchdog } from ${JSON.stringify(other)};
+      const watchdog = new Watchdog();
+      watchdog.folder(${JSON.stringify(place)});
+      const machine = new MachineProcess('/bin/sleep', ['60'], { environment: process.env, watchdog, output() {} });
+      ${more}
       process.stdout.write(String(machine.pid) + '\\n');`;
     const program = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
     });
     const pid = await new Promise<number>((resolve) =>
       program.stdout.once('data', (text) => resolve(Number(text))),
     );
     assert.ok(isRunning(pid));
-    program.kill('SIGKILL');
+    return { program, pid, place };
+  };
+  const gone = async (pid: number, place: string): Promise<void> => {
     while (isRunning(pid) || existsSync(place)) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+
+  test('a killed program takes its machine and its folder along', async () => {
+    const { program, pid, place } = await startProgram('');
+    program.kill('SIGKILL');
+    await gone(pid, place);
+  });
+
+  test('Ctrl-C does not reach the machine of a program that goes on, and ends that of one that does not', async () => {
+    const { program, pid, place } = await startProgram(
+      `process.once('SIGINT', () => process.stdout.write('heard'));`,
+    );
+    // What a terminal does: the whole group gets it.
+    const heard = new Promise((resolve) => program.stdout?.once('data', resolve));
+    process.kill(-(program.pid as number), 'SIGINT');
+    await heard;
+    assert.ok(isRunning(pid));
+    process.kill(-(program.pid as number), 'SIGINT');
+    await gone(pid, place);
+  });
+
+  test("the group of a machine that has ended is not killed: its number may be another's", async () => {
+    const bystander = spawn('/bin/sleep', ['60'], { detached: true, stdio: 'ignore' });
+    const number = bystander.pid as number;
+    const { program, pid, place } = await startProgram(
+      `watchdog.group(${number}); watchdog.ended(${number});`,
+    );
+    program.kill('SIGKILL');
+    await gone(pid, place);
+    assert.ok(isRunning(number));
+    bystander.kill();
   });
 });
 

@@ -15,6 +15,7 @@ import { PrivateFolder, type Secret } from './private-folder.ts';
 import { type Hypervisor, probeHypervisor, withoutKvm } from './probe.ts';
 import type { KeepSecret } from './remote-disk.ts';
 import { dropSavedMachine, restore, savedMachine, socketsIn, within } from './saved.ts';
+import { Watchdog } from './watchdog.ts';
 import { backendSetting, isSet, type MachineDrive, type MachineSettings } from './settings.ts';
 
 /** What a launch tells besides. */
@@ -72,6 +73,24 @@ const MAGIC_OFFSET = 0x438;
  */
 export async function launchMachine(request: LaunchRequest, events: LaunchEvents): Promise<LaunchedMachine> {
   const { settings } = request;
+  const watchdog = settings.recoveryProc ? new Watchdog() : undefined;
+  if (settings.temporary !== undefined) watchdog?.folder(settings.temporary);
+  try {
+    const launched = await launch(request, events, watchdog);
+    void launched.machine.process.ended.then(() => watchdog?.done());
+    return launched;
+  } catch (error) {
+    watchdog?.done();
+    throw error;
+  }
+}
+
+async function launch(
+  request: LaunchRequest,
+  events: LaunchEvents,
+  watchdog: Watchdog | undefined,
+): Promise<LaunchedMachine> {
+  const { settings } = request;
   events.progress(0, STEPS);
   const hypervisor = await probeHypervisor(settings);
   const appliance = await findAppliance(settings, events);
@@ -82,7 +101,7 @@ export async function launchMachine(request: LaunchRequest, events: LaunchEvents
   );
   events.progress(2, STEPS);
   const attempt = (choice: Hypervisor): Promise<LaunchedMachine> =>
-    bringUp(request, appliance, choice, events);
+    bringUp(request, appliance, choice, events, watchdog);
   if (hypervisor.acceleration === 'tcg' || isSet(settings, 'force_kvm')) return attempt(hypervisor);
   try {
     return await attempt(hypervisor);
@@ -131,6 +150,7 @@ async function bringUp(
   appliance: string,
   hypervisor: Hypervisor,
   events: LaunchEvents,
+  watchdog: Watchdog | undefined,
 ): Promise<LaunchedMachine> {
   const { settings, verbose } = request;
   const secrets = new Map<string, Secret>();
@@ -147,6 +167,7 @@ async function bringUp(
     drives: request.drives.map((drive) => ({ drive, source: driveSource(drive, keepSecret) })),
     verbose,
     rescue: request.rescue ?? false,
+    watchdog,
   };
   const planIn = (folder: PrivateFolder): MachinePlan => ({
     ...facts,
@@ -207,7 +228,7 @@ async function tryRestore(
   }
   events.progress(8, STEPS);
   try {
-    const folder = new PrivateFolder(placesOf(settings));
+    const folder = new PrivateFolder(placesOf(settings), facts.watchdog);
     const { machine, lines } = await restore(planIn, saved, folder, output);
     const { channel, control } = lines;
     // A machine that was saved has said the launch word long ago.
@@ -234,12 +255,12 @@ async function tryRestore(
 async function boot(
   planIn: (folder: PrivateFolder) => MachinePlan,
   limit: number,
-  { settings, appliance }: MachineFacts,
+  { settings, appliance, watchdog }: MachineFacts,
   connect: Connect,
   events: LaunchEvents,
 ): Promise<LaunchedMachine> {
   let spoke = false;
-  const machine = await Machine.start(planIn, new PrivateFolder(placesOf(settings)), {
+  const machine = await Machine.start(planIn, new PrivateFolder(placesOf(settings), watchdog), {
     ...outputOf(events),
     output(chunk) {
       if (!spoke) events.progress(6, STEPS);

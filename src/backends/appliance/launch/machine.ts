@@ -72,12 +72,11 @@ export class Machine {
       throw error;
     }
     const { settings } = plan;
-    const gone = settings.temporary === undefined ? [folder.path] : [folder.path, settings.temporary];
     let machine: Machine | undefined;
     const process_ = new MachineProcess(settings.hv, args, {
       // qemu keeps what is written to read-only drives there.
       environment: { ...process.env, TMPDIR: settings.tmpdir, LC_ALL: 'C' },
-      watch: settings.recoveryProc && gone,
+      watchdog: plan.watchdog,
       output(chunk) {
         machine?.hear(chunk);
         events.output(chunk);

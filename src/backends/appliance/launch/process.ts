@@ -1,12 +1,13 @@
 /** The process of a machine, which never outlives its parent. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import type { Watchdog } from './watchdog.ts';
 
 /** How a process is started. */
 export interface StartOptions {
   environment: Readonly<Record<string, string | undefined>>;
-  /** Watch the parent: when it is gone the process group and these folders go too. False leaves everything. */
-  watch: readonly string[] | false;
+  /** Kills the process group when the parent is gone; without it nothing does. */
+  watchdog?: Watchdog | undefined;
   /** What the machine's console and qemu itself print. */
   output(chunk: Uint8Array, from: 'console' | 'hypervisor'): void;
 }
@@ -40,14 +41,14 @@ function killAtExit(process_: MachineProcess): void {
 /** A running machine: its own process group, ended with the program even where that is killed. */
 export class MachineProcess {
   readonly #child: ChildProcess;
-  readonly #watchdog: ChildProcess | undefined;
+  readonly #watchdog: Watchdog | undefined;
   /** Resolves when it has ended and everything that it printed was given out. */
   readonly ended: Promise<ProcessEnd>;
   #alive = true;
 
   constructor(program: string, args: readonly string[], options: StartOptions) {
-    const { watch } = options;
-    const setpriv = watch === false ? undefined : SETPRIV.find((path) => existsSync(path));
+    this.#watchdog = options.watchdog;
+    const setpriv = this.#watchdog === undefined ? undefined : SETPRIV.find((path) => existsSync(path));
     // setpriv has the kernel kill the machine together with us, in whatever state it is.
     const line =
       setpriv === undefined ? [program, ...args] : [setpriv, '--pdeathsig', 'KILL', '--', program, ...args];
@@ -64,8 +65,7 @@ export class MachineProcess {
       this.#child.once('error', (error) => this.#end(resolve, { status: null, signal: null, error }));
       this.#child.once('close', (status, signal) => this.#end(resolve, { status, signal }));
     });
-    if (watch !== false && this.#child.pid !== undefined)
-      this.#watchdog = startWatchdog(this.#child.pid, watch);
+    if (this.#child.pid !== undefined) this.#watchdog?.group(this.#child.pid);
     killAtExit(this);
   }
 
@@ -87,7 +87,7 @@ export class MachineProcess {
     if (!this.#alive) return;
     this.#alive = false;
     running.delete(this);
-    this.#watchdog?.stdin?.end('done\n');
+    if (this.#child.pid !== undefined) this.#watchdog?.ended(this.#child.pid);
     resolve(end);
   }
 
@@ -112,32 +112,10 @@ export class MachineProcess {
 
   /** Let the program end, or keep it from ending, while the machine runs. */
   keepsProgram(keep: boolean): void {
-    const parts = [
-      this.#child,
-      this.#child.stdin,
-      this.#child.stdout,
-      this.#child.stderr,
-      this.#watchdog,
-      this.#watchdog?.stdin,
-    ];
+    const parts = [this.#child, this.#child.stdin, this.#child.stdout, this.#child.stderr];
     for (const part of parts as ({ ref?(): void; unref?(): void } | null | undefined)[]) {
       if (keep) part?.ref?.();
       else part?.unref?.();
     }
   }
-}
-
-/** Reads until its pipe closes; unless it was told that all is done, the program was killed, and it cleans up. */
-const WATCHDOG = 'read -r word; [ "$word" = done ] && exit; kill -9 -- "-$1"; shift; rm -rf -- "$@"';
-
-function startWatchdog(group: number, folders: readonly string[]): ChildProcess {
-  const child = spawn('/bin/sh', ['-c', WATCHDOG, 'guestfs-watchdog', String(group), ...folders], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  // Without it setpriv remains.
-  child.on('error', () => {});
-  child.stdin?.on('error', () => {});
-  child.unref();
-  return child;
 }

@@ -103,7 +103,7 @@ async function save(
   const fd = openSync(memory, 'wx', 0o600);
   ftruncateSync(fd, settings.memsize * MIB);
   closeSync(fd);
-  const folder = new PrivateFolder([settings.sockdir, settings.tmpdir]);
+  const folder = new PrivateFolder([settings.sockdir, settings.tmpdir], facts.watchdog);
   const planIn = (): MachinePlan => ({
     ...facts,
     drives: [],
