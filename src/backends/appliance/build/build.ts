@@ -86,7 +86,8 @@ export function buildInto(folder: string, plan: AppliancePlan): BuiltAppliance {
         path: target,
       });
     }
-    mkdirSync(unfinished, { recursive: true });
+    mkdirSync(dirname(target), { recursive: true });
+    mkdirSync(unfinished);
     const built = writeAppliance(unfinished, plan);
     mkdirSync(target, { recursive: true });
     for (const name of [MARK, 'kernel', 'initrd', 'root']) rmSync(join(target, name), { force: true });
