@@ -214,7 +214,9 @@ describe('the appliance, without KVM', { skip: applianceObstacle() || needsTool(
       assert.match(status, /^NSpgid:\t(\d+)$/m);
       assert.equal(/^NSpgid:\t(\d+)$/m.exec(status)?.[1], String(pid));
       assert.match(status, /^Seccomp:\t2$/m);
-      const place = dirname(/[^=,\0]*\/channel\.sock/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[0] as string);
+      const place = dirname(
+        /[^=,\0]*\/channel\.sock/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[0] as string,
+      );
       assert.equal(statSync(place).mode & 0o777, 0o700);
       await g.close();
       assert.ok(!existsSync(place));
