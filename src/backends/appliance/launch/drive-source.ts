@@ -1,6 +1,7 @@
 /** Where a drive's bytes are, in the words of qemu's block layer: qemu-block-drivers(7). */
 import { UnsupportedError } from '../../../errors/index.ts';
 import { openImage } from '../../../images/index.ts';
+import { refuseOtherFiles } from './foreign-format.ts';
 import { type KeepSecret, remoteFile } from './remote-disk.ts';
 import type { MachineDrive } from './settings.ts';
 
@@ -29,7 +30,10 @@ export function driveSource(drive: MachineDrive, keepSecret: KeepSecret): DriveS
     return { file: remoteFile(path, remote, keepSecret), format: format ?? 'raw' };
   }
   const file = { driver: path.startsWith('/dev/') ? 'host_device' : 'file', filename: path };
-  if (format !== undefined && !KNOWN.includes(format)) return { file, format };
+  if (format !== undefined && !KNOWN.includes(format)) {
+    refuseOtherFiles(path, format, drive.backing);
+    return { file, format };
+  }
   const image = openImage(path, {
     readonly: true,
     ...(format === undefined ? {} : { format }),

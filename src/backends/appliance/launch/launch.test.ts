@@ -189,6 +189,46 @@ describe('sources of drives', () => {
     });
   });
 
+  test('files that images of other formats name are refused', { skip: needsTool('qemu-img') }, () => {
+    const base = join(folder.path, 'base');
+    run('qemu-img', 'create', '-q', '-f', 'raw', base, '1M');
+    run('qemu-img', 'create', '-q', '-f', 'vmdk', `${base}.vmdk`, '1M');
+    for (const format of ['qcow', 'qed', 'vmdk']) {
+      const [plain, over] = [join(folder.path, `plain.${format}`), join(folder.path, `over.${format}`)];
+      run('qemu-img', 'create', '-q', '-f', format, plain, '1M');
+      const below = format === 'vmdk' ? `${base}.vmdk` : base;
+      run(
+        'qemu-img',
+        'create',
+        '-q',
+        '-f',
+        format,
+        '-b',
+        below,
+        '-F',
+        format === 'vmdk' ? 'vmdk' : 'raw',
+        over,
+      );
+      assert.equal(driveSource({ path: plain, readonly: true, format }, noSecret).format, format);
+      assert.throws(() => driveSource({ path: over, readonly: true, format }, noSecret), {
+        code: 'EPERM',
+        message: new RegExp(`its backing file ${below} is not opened`),
+      });
+      assert.equal(
+        driveSource({ path: over, readonly: true, format, backing: 'any' }, noSecret).format,
+        format,
+      );
+    }
+    const flat = join(folder.path, 'flat.vmdk');
+    run('qemu-img', 'create', '-q', '-f', 'vmdk', '-o', 'subformat=monolithicFlat', flat, '1M');
+    assert.equal(driveSource({ path: flat, readonly: true, format: 'vmdk' }, noSecret).format, 'vmdk');
+    writeFileSync(flat, readFileSync(flat, 'latin1').replace('"flat-flat.vmdk"', '"/etc/passwd"'));
+    assert.throws(() => driveSource({ path: flat, readonly: true, format: 'vmdk' }, noSecret), {
+      code: 'EPERM',
+      message: /its extent \/etc\/passwd is not opened/,
+    });
+  });
+
   test('disks of servers', () => {
     const source = (drive: MachineDrive): Record<string, string> => driveSource(drive, noSecret).file;
     assert.deepEqual(source(remote('/d.img', 'https', ['example.com:444'])), {
