@@ -84,11 +84,12 @@ async function build(context: ToolContext, directory: string | undefined): Promi
     return;
   }
   const plan = planAppliance(inputs);
-  const { kernel, initrd, root, took } = buildInto(directory, plan);
+  const { kernel, initrd, root, took, notCompiled } = buildInto(directory, plan);
   const sizes = [kernel, initrd, root].map((size) => humanSize(size));
   out.write(
     `${directory}: kernel ${sizes[0]}, initrd ${sizes[1]}, root ${sizes[2]}, in ${(took / 1000).toFixed(1)} s\n`,
   );
+  if (notCompiled !== undefined) out.write(`not compiled, starts more slowly: ${notCompiled}\n`);
   out.write(shortcomings(plan));
 }
 

@@ -187,7 +187,9 @@ function addKoffi(collector: Collector, daemon: string): void {
     try {
       folder = packageFolder(require.resolve(name), name);
     } catch {
-      // Not installed: the daemon does without.
+      collector.missingLibraries.push(
+        `${name}, an optional package: without it the daemon is several times slower`,
+      );
       return;
     }
     for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
