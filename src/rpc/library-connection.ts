@@ -23,6 +23,10 @@ import { XdrWriter } from './xdr/writer.ts';
 
 /** First serial number: as a libguestfs library has it, so that it stands out in dumps. */
 const FIRST_SERIAL = 0x00123400;
+/** Bytes below which a read is a small one: Node reads 64 KiB at most. */
+const SMALL_READ = 32 * 1024;
+/** Milliseconds for which a FileOut gathers. */
+const GATHERING = 1;
 
 /**
  * The library's side of a connection to a daemon: one call at a time, asynchronous. A daemon that breaks the protocol
@@ -42,6 +46,8 @@ export class LibraryConnection {
   #closed: GuestfsError | undefined;
   /** True while the target of a FileOut has no room. */
   #blocked = false;
+  /** True while more of a FileOut is waited for before it is read. */
+  #gathering = false;
   /** Hears the warnings of a daemon of this package. */
   onWarning: ((message: string) => void) | undefined;
   /** Bytes of data in a chunk: what the protocol has, or what both sides agreed on. */
@@ -54,6 +60,7 @@ export class LibraryConnection {
     stream.on('data', (bytes: Uint8Array) => {
       this.#parser.push(bytes);
       this.#pump();
+      if (bytes.length < SMALL_READ) this.#gather();
     });
     stream.on('error', (error: Error) =>
       this.#end(`the connection to the daemon failed: ${error.message}`, error),
@@ -158,6 +165,20 @@ export class LibraryConnection {
     }
   }
 
+  /**
+   * A FileOut that comes in small pieces, as from a daemon of libguestfs, costs more to read than all else: wait a moment,
+   * so that the next piece is a large one.
+   */
+  #gather(): void {
+    if (this.#gathering || this.#blocked || this.#running?.phase !== 'chunks') return;
+    this.#gathering = true;
+    this.#stream.pause();
+    setTimeout(() => {
+      this.#gathering = false;
+      if (!this.#blocked) this.#stream.resume();
+    }, GATHERING);
+  }
+
   #handle(frame: Frame): void {
     switch (frame.kind) {
       case 'launch':
@@ -253,7 +274,7 @@ export class LibraryConnection {
         if (!this.#blocked) return;
         this.#blocked = false;
         this.#pump();
-        if (!this.#blocked) this.#stream.resume();
+        if (!this.#blocked && !this.#gathering) this.#stream.resume();
       };
       // A cancelled call does not wait for its target.
       running.orStopped(room, running.abandoned).then(resume, (error: unknown) => {
