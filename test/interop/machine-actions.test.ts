@@ -275,6 +275,29 @@ describe('the appliance and what is on its disks', { skip }, () => {
     assert.notEqual(await g.pvuuid('/dev/sdc'), volume);
   });
 
+  test(
+    'an array is partitioned, and its partitions are there at once',
+    { skip: needsTool('mdadm') },
+    async () => {
+      await g.umountAll();
+      await g.vgremove('group');
+    await g.wipefs('/dev/sdc');
+      await g.mdCreate('array', ['/dev/sdc'], { level: 'raid1', missingbitmap: 2 });
+      const [array] = await g.listMdDevices();
+      await g.partDisk(array as string, 'mbr');
+      assert.deepEqual(
+        (await g.listPartitions()).filter((name) => name.startsWith('/dev/md')),
+        [`${array}p1`],
+      );
+      await g.mkfs('ext4', `${array}p1`);
+      const filesystems = Object.entries(await g.listFilesystems()).filter(([name]) =>
+        name.startsWith('/dev/md'),
+      );
+      assert.deepEqual(filesystems, [[`${array}p1`, 'ext4']]);
+      await g.mdStop(array as string);
+    },
+  );
+
   test('a call that always fails leaves the line as it was', async () => {
     await assert.rejects(g.internalRhbz914931(guestRoot(), 2), { code: 'EIO', message: /2 chunks/ });
     await assert.rejects(g.internalRhbz914931(guestRoot(), 0), { code: 'EINVAL' });

@@ -71,7 +71,7 @@ export const identifyActions = {
     const candidates = [
       ...devices.disks().filter(({ name }) => !partitioned.has(name)),
       ...partitions.filter((partition) => partition.extended !== true),
-      ...(devices.mdDevices?.() ?? []),
+      ...(devices.mdDevices?.() ?? []).filter(({ name }) => !partitioned.has(name)),
       ...devices.logicalVolumes(),
       ...(devices.mappedDevices?.() ?? []),
     ];

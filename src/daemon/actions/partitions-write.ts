@@ -73,7 +73,7 @@ function commit(context: ActionContext, device: string, table: PartitionEditor):
   try {
     table.write(devices.open(name));
   } finally {
-    if (kind === 'disk') devices.reread(name);
+    if (kind === 'disk' || kind === 'md') devices.reread(name);
   }
 }
 
