@@ -281,7 +281,7 @@ describe('the appliance and what is on its disks', { skip }, () => {
     async () => {
       await g.umountAll();
       await g.vgremove('group');
-    await g.wipefs('/dev/sdc');
+      await g.wipefs('/dev/sdc');
       await g.mdCreate('array', ['/dev/sdc'], { level: 'raid1', missingbitmap: 2 });
       const [array] = await g.listMdDevices();
       await g.partDisk(array as string, 'mbr');
