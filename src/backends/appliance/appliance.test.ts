@@ -65,6 +65,13 @@ describe(
       await g.mkfs('ext4', '/dev/group/volume');
       await g.mount('/dev/group/volume', '/');
       await g.write('/hello', 'from the machine\n');
+      assert.equal(Buffer.from(await g.readFile('/hello')).toString(), 'from the machine\n');
+      assert.deepEqual(
+        (await g.lstatlist('/', ['hello', 'none'])).map(({ size }) => size),
+        [17, 0],
+      );
+      await g.walkOut('/', join(folder.path, 'walk'));
+      assert.match(readFileSync(join(folder.path, 'walk'), 'latin1'), /hello/);
       const pid = await g.getPid();
       assert.ok(isAlive(pid));
       await g.close();

@@ -35,7 +35,7 @@ const LIMIT = 30_000;
 const MIB = 1024 * 1024;
 const REHEARSALS = 3;
 /** Small calls until Node has compiled what all calls have in common as well as it can. */
-const SMALL_CALLS = 2000;
+const SMALL_CALLS = 4000;
 const CAPABILITY = { capabilities: [{ capability: 'x-ignore-shared', state: true }] };
 
 /** What makes a saved machine another one: everything of the command line that is not the user's disks. */
