@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdtempSync,
@@ -282,6 +282,54 @@ describe(
           nbd.kill();
           web.closeAllConnections();
           web.close();
+        }
+      },
+    );
+
+    test(
+      'images of servers, and the files of this host that they name',
+      { timeout: 600_000, skip: serverObstacle() },
+      async () => {
+        const secret = join(folder.path, 'served-secret');
+        writeFileSync(secret, Buffer.alloc(MIB, 'secret '));
+        const made: [name: string, ...options: string[]][] = [
+          ['plain'],
+          ['over', '-b', secret, '-F', 'raw'],
+          ['beside', '-o', `data_file=${join(folder.path, 'served-data')}`],
+        ];
+        const imageOf = (name: string): string => join(folder.path, `served-${name}.qcow2`);
+        const servers: ChildProcess[] = [];
+        const launched = async (name: string, readonly: boolean, backing?: 'any'): Promise<Guestfs> => {
+          const socket = `${imageOf(name)}.sock`;
+          while (!existsSync(socket)) await pause();
+          const g = await emptyHandle();
+          const nbd = { protocol: 'nbd', server: [`unix:${socket}`], format: 'qcow2' };
+          await g.addDrive('/it', { ...nbd, readonly, ...(backing === undefined ? {} : { backing }) });
+          await g.launch();
+          return g;
+        };
+        try {
+          for (const [name, ...options] of made) {
+            const image = imageOf(name);
+            run('qemu-img', 'create', '-q', '-f', 'qcow2', ...options, image, '1M');
+            const args = ['-t', '-f', 'raw', '-k', `${image}.sock`, '-x', 'it', image];
+            servers.push(spawn('qemu-nbd', args, { stdio: 'ignore' }));
+          }
+          for (const name of ['over', 'beside']) {
+            for (const readonly of [true, false]) {
+              await assert.rejects(launched(name, readonly), { code: 'EPERM', message: /names the file/ });
+            }
+          }
+          for (const [name, content] of [
+            ['plain', '\0'],
+            ['over', 's'],
+          ] as const) {
+            const g = await launched(name, true, name === 'over' ? 'any' : undefined);
+            assert.equal(Buffer.from(await g.preadDevice('/dev/sda', 1, 0)).toString(), content);
+            await g.close();
+          }
+        } finally {
+          for (const server of servers) server.kill();
         }
       },
     );

@@ -5,10 +5,10 @@ import { refuseOtherFiles } from './foreign-format.ts';
 import { type KeepSecret, remoteFile } from './remote-disk.ts';
 import type { MachineDrive } from './settings.ts';
 
-/** Options below `file.` and the format of the image; no format where qemu is to find it out. */
+/** Options below `file.` and the format of the image. */
 export interface DriveSource {
   file: Record<string, string>;
-  format?: string;
+  format: string;
 }
 
 /** Formats of images that the engine can look into itself. */
@@ -40,7 +40,6 @@ export function driveSource(drive: MachineDrive, keepSecret: KeepSecret): DriveS
     ...(drive.backing === undefined ? {} : { backing: drive.backing }),
   });
   image.device.close();
-  // qemu guards the first sector of an image that was probed as raw only if it probed it itself.
-  const probedRaw = image.probed && image.format === 'raw' && !drive.readonly;
-  return probedRaw ? { file } : { file, format: image.format };
+  // qemu never probes: it takes more for an image than the engine does, a text that names other files among it.
+  return { file, format: image.format };
 }

@@ -177,7 +177,11 @@ describe('sources of drives', () => {
     run('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', base, '-F', 'raw', image);
     const file = { driver: 'file', filename: base };
     assert.deepEqual(driveSource({ path: base, readonly: true }, noSecret), { file, format: 'raw' });
-    assert.deepEqual(driveSource({ path: base, readonly: false }, noSecret), { file });
+    assert.deepEqual(driveSource({ path: base, readonly: false }, noSecret), { file, format: 'raw' });
+    // For qemu this is a vmdk image, for the engine it is not.
+    const text = join(folder.path, 'text');
+    writeFileSync(text, '# x\nversion=1\ncreateType="monolithicFlat"\nRW 8 FLAT "/etc/passwd" 0\n');
+    assert.equal(driveSource({ path: text, readonly: false }, noSecret).format, 'raw');
     assert.deepEqual(driveSource({ path: base, readonly: false, format: 'raw' }, noSecret), {
       file,
       format: 'raw',

@@ -12,9 +12,11 @@ import { attachmentOf } from './attachment.ts';
 import { driveSource } from './drive-source.ts';
 import { LAUNCH_WORD_BYTES, Machine, type MachineEvents, type MachineLines } from './machine.ts';
 import { PrivateFolder, type Secret } from './private-folder.ts';
+import { Monitor } from './monitor.ts';
+import { mayNameFiles, refuseNamedFiles } from './named-files.ts';
 import { type Hypervisor, probeHypervisor, withoutKvm } from './probe.ts';
 import type { KeepSecret } from './remote-disk.ts';
-import { dropSavedMachine, restore, savedMachine, socketsIn, within } from './saved.ts';
+import { dropSavedMachine, monitorIn, restore, savedMachine, socketsIn, within } from './saved.ts';
 import { Watchdog } from './watchdog.ts';
 import { backendSetting, isSet, type MachineDrive, type MachineSettings } from './settings.ts';
 
@@ -169,14 +171,16 @@ async function bringUp(
     rescue: request.rescue ?? false,
     watchdog,
   };
+  const doubtful = mayNameFiles(facts.drives);
   const planIn = (folder: PrivateFolder): MachinePlan => ({
     ...facts,
-    sockets: socketsIn(folder),
+    sockets: { ...socketsIn(folder), ...(doubtful ? { monitor: monitorIn(folder) } : {}) },
     secrets: folder.keepSecrets(secrets),
   });
   checkWanted(events);
   const { connect } = request;
-  const restored = maySave(facts) ? await tryRestore(facts, planIn, hypervisor, connect, events) : {};
+  const restored =
+    maySave(facts) && !doubtful ? await tryRestore(facts, planIn, hypervisor, connect, events) : {};
   checkWanted(events);
   if (restored.launched !== undefined) return restored.launched;
   const booted = await boot(planIn, bootLimit(settings, hypervisor), facts, connect, events);
@@ -255,7 +259,7 @@ async function tryRestore(
 async function boot(
   planIn: (folder: PrivateFolder) => MachinePlan,
   limit: number,
-  { settings, appliance, watchdog }: MachineFacts,
+  { settings, appliance, drives, watchdog }: MachineFacts,
   connect: Connect,
   events: LaunchEvents,
 ): Promise<LaunchedMachine> {
@@ -272,6 +276,9 @@ async function boot(
   try {
     const up = async (): Promise<MachineLines & { session: RemoteSession }> => {
       const lines = await machine.lines();
+      if (lines.monitor !== undefined) {
+        await machine.orEnd(Monitor.on(lines.monitor).then((qemu) => refuseNamedFiles(qemu, drives)));
+      }
       await machine.launchWord(lines.channel);
       lines.channel.unshift(LAUNCH_WORD_BYTES);
       const session = connect(lines.channel);

@@ -232,7 +232,8 @@ export function socketsIn(folder: PrivateFolder): { channel: string; control: st
   return { channel: folder.file('channel.sock'), control: folder.file('control.sock') };
 }
 
-const monitorIn = (folder: PrivateFolder): string => folder.file('monitor.sock');
+/** Name of the monitor's socket in a machine's folder. */
+export const monitorIn = (folder: PrivateFolder): string => folder.file('monitor.sock');
 
 /** Reject with ETIMEDOUT where something takes longer than so many milliseconds. */
 export async function within<T>(limit: number, what: Promise<T>): Promise<T> {
