@@ -1,4 +1,5 @@
 import { nativePoll, POLLHUP, POLLIN, POLLOUT } from '../native/poll.ts';
+import { sleep } from '../native/sleep.ts';
 
 /** Waits for a descriptor, and tells whether it is ready. */
 export interface Readiness {
@@ -21,8 +22,6 @@ const FIRST_PAUSE = 0.1;
 /** Pause between two looks at a port that nobody has open at the other end, in milliseconds. */
 const HUNG_UP_PAUSE = 20;
 
-const never = new Int32Array(new SharedArrayBuffer(4));
-
 /**
  * How to wait for a descriptor on this system: by poll(2), or by trying again after pauses that grow. `native` false
  * leaves out poll(2), as where koffi is missing.
@@ -35,7 +34,7 @@ export function readinessOf(fd: number, native = true): Readiness {
       wait(direction, milliseconds = -1) {
         const events = call(fd, direction === 'read' ? POLLIN : POLLOUT, milliseconds);
         // A port whose host is gone hangs up at once, always: do not spin.
-        if (events === POLLHUP) Atomics.wait(never, 0, 0, HUNG_UP_PAUSE);
+        if (events === POLLHUP) sleep(HUNG_UP_PAUSE);
         return direction === 'read' ? (events & POLLIN) !== 0 : undefined;
       },
       readable: () => (call(fd, POLLIN, 0) & POLLIN) !== 0,
@@ -46,7 +45,7 @@ export function readinessOf(fd: number, native = true): Readiness {
   return {
     isExact: false,
     wait() {
-      Atomics.wait(never, 0, 0, pause);
+      sleep(pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
       return undefined;
     },

@@ -1,6 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
-
-const never = new Int32Array(new SharedArrayBuffer(4));
+import { sleep } from '../../native/sleep.ts';
 
 /** Longest wait between two tries of a descriptor that is not ready, in milliseconds. */
 const LONGEST_PAUSE = 8;
@@ -25,7 +24,7 @@ export function writeAll(
     } catch (error) {
       if (!isNotReady(error)) throw error;
       poll();
-      Atomics.wait(never, 0, 0, pause);
+      sleep(pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
   }
@@ -42,7 +41,7 @@ export function readSome(fd: number, into: Uint8Array, poll: () => void): number
       if ((error as NodeJS.ErrnoException).code === 'EOF') return 0;
       if (!isNotReady(error)) throw error;
       poll();
-      Atomics.wait(never, 0, 0, pause);
+      sleep(pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
   }

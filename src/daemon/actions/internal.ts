@@ -1,8 +1,8 @@
 import { GuestfsError } from '../../errors/index.ts';
 import type { ActionContext } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';
+import { sleep } from '../../native/sleep.ts';
 
-const never = new Int32Array(new SharedArrayBuffer(4));
 /** Steps a second of `debug progress`. */
 const STEPS = 10;
 
@@ -16,7 +16,7 @@ function reportProgress(context: ActionContext, text: string | undefined): strin
   for (let position = 0; position < total; position++) {
     context.checkCancelled();
     context.progress(position, total);
-    Atomics.wait(never, 0, 0, 1000 / STEPS);
+    sleep(1000 / STEPS);
   }
   return 'ok';
 }

@@ -2,19 +2,18 @@ import { GuestfsError } from '../../errors/index.ts';
 import type { ActionContext } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { monotonicMilliseconds } from '../monotonic.ts';
+import { sleep } from '../../native/sleep.ts';
 
 /** How often a sleeping call looks whether it was cancelled, in milliseconds. */
 const SLICE = 20;
 
-const never = new Int32Array(new SharedArrayBuffer(4));
-
-function sleep(context: ActionContext, milliseconds: number): void {
+function sleepOrCancel(context: ActionContext, milliseconds: number): void {
   const end = monotonicMilliseconds() + milliseconds;
   for (;;) {
     context.checkCancelled();
     const left = end - monotonicMilliseconds();
     if (left <= 0) return;
-    Atomics.wait(never, 0, 0, Math.min(left, SLICE));
+    sleep(Math.min(left, SLICE));
   }
 }
 
@@ -26,7 +25,7 @@ export const lifecycleActions = {
 
   sleep(context, seconds) {
     if (seconds < 0) throw new GuestfsError('EINVAL', `sleep: secs: ${seconds} is negative`);
-    sleep(context, seconds * 1000);
+    sleepOrCancel(context, seconds * 1000);
   },
 
   drop_caches(context, which) {

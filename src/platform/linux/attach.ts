@@ -5,6 +5,7 @@ import type { Attachment } from '../attachment.ts';
 
 import { runTool } from './run-tool.ts';
 import { sysNames, sysText } from './sysfs.ts';
+import { sleep } from '../../native/sleep.ts';
 
 const HOSTS = '/sys/class/scsi_host';
 const SCSI_DEVICES = '/sys/bus/scsi/devices';
@@ -29,14 +30,13 @@ export function attachMachine({ seconds, nanoseconds, seed, disks }: Attachment)
     }
   }
   const end = performance.now() + LIMIT + LIMIT_EACH * disks;
-  const never = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
     const found = readyDisks();
     if (found >= disks) return;
     if (performance.now() > end) {
       throw new GuestfsError('ETIMEDOUT', `the machine has ${found} disks, expected ${disks}`);
     }
-    Atomics.wait(never, 0, 0, PAUSE);
+    sleep(PAUSE);
   }
 }
 

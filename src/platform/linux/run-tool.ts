@@ -17,6 +17,7 @@ import type { ToolOptions, ToolResult, ToolStream } from '../tools-capability.ts
 import { withFolder } from './folder.ts';
 import { isPlainText } from './host-bytes.ts';
 import { codeOfMessage } from './kernel-error.ts';
+import { sleep } from '../../native/sleep.ts';
 
 /** Where programs are looked for beside the folders of PATH: a daemon's PATH often lacks those of the administrator. */
 export const PROGRAM_FOLDERS = [
@@ -35,8 +36,6 @@ const CHUNK = 256 * 1024;
 const DEFAULT_UMASK = 0o022;
 /** Milliseconds between two looks at a program that has closed its output and is about to end. */
 const STEP = 2;
-
-const never = new Int32Array(new SharedArrayBuffer(4));
 
 function searchPath(): string[] {
   const given = (process.env['PATH'] ?? '').split(':').filter((folder) => folder.startsWith('/'));
@@ -245,7 +244,7 @@ function waitFor(pid: number): { status: number | null; signal: string | null } 
     if (fields[0] === 'Z' || fields[0] === 'X') {
       return ending(Number(fields[EXIT_CODE_FIELD] ?? '0'));
     }
-    Atomics.wait(never, 0, 0, STEP);
+    sleep(STEP);
   }
 }
 

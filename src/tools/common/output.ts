@@ -3,13 +3,12 @@ import { decodeText, encodeText } from '../../bytes/text.ts';
 import { escapeForTerminal } from './escape.ts';
 import { isTerminal } from './terminal.ts';
 import { ToolError } from './usage-error.ts';
+import { sleep } from '../../native/sleep.ts';
 
 /** The reader of our output went away; the tool ends quietly, as SIGPIPE would end it. */
 export class ClosedOutput extends Error {
   override readonly name = 'ClosedOutput';
 }
-
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Write all of `bytes` to a descriptor. A pipe may be non-blocking (any touch of process.stdout, or a worker, makes
@@ -27,7 +26,7 @@ export function writeFully(fd: number, bytes: Uint8Array): void {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === 'EAGAIN') {
-        Atomics.wait(sleeper, 0, 0, wait);
+        sleep(wait);
         wait = Math.min(wait * 2, 20);
         continue;
       }

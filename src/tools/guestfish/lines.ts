@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { decodeText } from '../../bytes/text.ts';
+import { sleep } from '../../native/sleep.ts';
 
 /** Where the shell's lines come from. */
 export interface LineSource {
@@ -13,8 +14,6 @@ export interface LineSource {
   rest(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-const pause = new Int32Array(new SharedArrayBuffer(4));
-
 /** Some bytes of a descriptor, none at its end; waits where it is non-blocking. */
 export function readSome(fd: number, into: Uint8Array): number {
   for (;;) {
@@ -24,7 +23,7 @@ export function readSome(fd: number, into: Uint8Array): number {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === 'EOF') return 0;
       if (code !== 'EAGAIN') throw error;
-      Atomics.wait(pause, 0, 0, 5);
+      sleep(5);
     }
   }
 }
