@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { decodeText } from '../bytes/text.ts';
 import { GuestfsError } from '../errors/index.ts';
@@ -41,8 +42,8 @@ export class LibraryConnection {
   /** Waits for the launch word. */
   #launching: { resolve(): void; reject(error: GuestfsError): void } | undefined;
   #launched = false;
-  /** The daemon is taken for ready without having said so, and has not answered yet. */
-  #assumed = false;
+  /** The daemon may believe that it still speaks with another library: it has not answered this one yet. */
+  #takesOver = false;
   #closed: GuestfsError | undefined;
   /** True while the target of a FileOut has no room. */
   #blocked = false;
@@ -69,22 +70,32 @@ export class LibraryConnection {
     stream.on('close', () => this.#ended());
   }
 
-  /** Resolves when the daemon says that it is ready. Rejects where the connection ends first. */
-  ready(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed !== undefined) reject(this.#closed);
-      else if (this.#launched) resolve();
-      else this.#launching = { resolve, reject };
-    });
+  /**
+   * Resolves when the daemon says that it is ready. Rejects where the connection ends first.
+   *
+   * With `assumeAfter` the daemon may have said so to another library, which it still believes to speak with: it is taken
+   * for ready after that many milliseconds, and what it says before it answers a call of this library is passed over.
+   */
+  async ready({ assumeAfter }: { assumeAfter?: number } = {}): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed;
+    if (assumeAfter !== undefined) {
+      this.#takesOver = true;
+      // An answer to the library before must not be taken for one to this.
+      this.#serial = randomInt(2 ** 32);
+    }
+    if (this.#launched) return;
+    const timer = assumeAfter === undefined ? undefined : setTimeout(() => this.#launchWord(), assumeAfter);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#launching = { resolve, reject };
+      });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
-  /**
-   * Take the daemon for ready, which may have said so to another library that it still believes to speak with. What it
-   * says before it answers the next call is passed over.
-   */
-  assumeReady(): void {
+  #launchWord(): void {
     this.#launched = true;
-    this.#assumed = true;
     this.#launching?.resolve();
     this.#launching = undefined;
   }
@@ -182,11 +193,10 @@ export class LibraryConnection {
   #handle(frame: Frame): void {
     switch (frame.kind) {
       case 'launch':
-        if (this.#assumed) break;
-        if (this.#launched) throw new GuestfsError('EPROTO', 'it said a second time that it is ready');
-        this.#launched = true;
-        this.#launching?.resolve();
-        this.#launching = undefined;
+        if (this.#launched && !this.#takesOver) {
+          throw new GuestfsError('EPROTO', 'it said a second time that it is ready');
+        }
+        this.#launchWord();
         break;
       case 'cancel':
         if (this.#running?.sending) {
@@ -211,14 +221,14 @@ export class LibraryConnection {
 
   #message(bytes: Uint8Array): void {
     const running = this.#running;
+    if (this.#takesOver && (running === undefined || !isReplyTo(bytes, running))) return;
+    this.#takesOver = false;
     if (!this.#launched || running === undefined || running.phase === 'over') {
       throw new GuestfsError(
         'EPROTO',
         `a message of ${bytes.length} bytes came while no call was on its way`,
       );
     }
-    if (this.#assumed && !isReplyTo(bytes, running)) return;
-    this.#assumed = false;
     if (running.phase === 'chunks') this.#chunk(running, bytes);
     else this.#reply(running, bytes);
   }
@@ -323,7 +333,8 @@ function isReplyTo(bytes: Uint8Array, { call, serial }: RunningCall): boolean {
   }
 }
 
-function requestMessage(call: WireCall, serial: number): Uint8Array {
+/** A call as it goes over the wire, its length word included. Throws E2BIG where no message holds it. */
+export function requestMessage(call: WireCall, serial: number): Uint8Array {
   const length = HEADER_LENGTH + call.body.length;
   if (length > MESSAGE_MAX) {
     throw new GuestfsError(

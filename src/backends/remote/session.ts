@@ -51,13 +51,7 @@ export class RemoteSession {
    */
   async start({ askAfter }: { askAfter?: number } = {}): Promise<void> {
     // Through a port of a machine a daemon may not notice that another library has taken the place of the one before.
-    const timer =
-      askAfter === undefined ? undefined : setTimeout(() => this.#connection.assumeReady(), askAfter);
-    try {
-      await this.#connection.ready();
-    } finally {
-      clearTimeout(timer);
-    }
+    await this.#connection.ready(askAfter === undefined ? {} : { assumeAfter: askAfter });
     try {
       const answer = await this.#connection.call(ownCall(HELLO, writeHello));
       const { chunk, actions } = readAgreement(new XdrReader(answer));

@@ -8,6 +8,8 @@ import { listenForDaemons } from '../../../test/support/rpc-peers.ts';
 import { temporaryFolder } from '../../../test/support/tools.ts';
 import { GuestfsError, type ErrorCode } from '../../errors/index.ts';
 import { Guestfs } from '../../handle/guestfs.ts';
+import { emptyReply } from '../../rpc/messages.ts';
+import { HELLO } from '../../rpc/own-protocol.ts';
 import { SocketBackend } from './index.ts';
 
 const MIB = 1024 * 1024;
@@ -281,12 +283,15 @@ describe('attaching', () => {
     writeFileSync(disk, Buffer.alloc(MIB));
     const daemons = await listenForDaemons(folder.path, disk);
     const path = join(folder.path, 'port');
-    // As a port does it when one library takes the place of another: the word went to the other, an answer comes to this one.
+    // As a port does it when one library takes the place of another: the word went to the other, what it had asked for comes
+    // to this one, before it asks anything and as if it were the answer to its own first call.
     const port = createServer((library) => {
       const daemon = createConnection(daemons.path);
       daemon.once('data', (word) => {
         assert.equal(word.length, 4);
+        library.write(emptyReply(HELLO, 0x0012_3400));
         library.write(Buffer.from('0000000c000000000000000000000000', 'hex'));
+        library.once('data', () => library.write(emptyReply(HELLO, 0x0012_3400)));
         library.pipe(daemon).pipe(library);
       });
       library.on('close', () => daemon.destroy());

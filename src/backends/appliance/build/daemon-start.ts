@@ -7,7 +7,8 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { actionEntry } from '../../../actions/table.ts';
-import { DIRECTION, MESSAGE_MAX, STATUS, writeHeader } from '../../../rpc/messages.ts';
+import { requestMessage } from '../../../rpc/library-connection.ts';
+import { MESSAGE_MAX } from '../../../rpc/messages.ts';
 import { HELLO, writeHello } from '../../../rpc/own-protocol.ts';
 import { XdrWriter } from '../../../rpc/xdr/writer.ts';
 
@@ -77,22 +78,11 @@ export function compileDaemon(daemon: string): { bytes: Uint8Array } | { reason:
 
 /** What a library sends that makes itself known and calls a few actions. */
 function conversation(): Uint8Array {
-  const hello = message(HELLO, writeHello);
-  return Buffer.concat([hello, ...REHEARSED.map((name) => message(actionEntry(name)?.proc ?? HELLO))]);
-}
-
-function message(procedure: number, body?: (writer: XdrWriter) => void): Uint8Array {
-  const writer = new XdrWriter(MESSAGE_MAX);
-  writer.uint32(0);
-  writeHeader(writer, {
-    procedure,
-    serial: 0,
-    direction: DIRECTION.CALL,
-    status: STATUS.OK,
-    progressHint: 0n,
-    optargs: 0n,
-  });
-  body?.(writer);
-  writer.setUint32(0, writer.length - 4);
-  return writer.bytes();
+  const hello = new XdrWriter(MESSAGE_MAX);
+  writeHello(hello);
+  const calls = [{ procedure: HELLO, name: 'hello', body: hello.bytes() }];
+  for (const name of REHEARSED) {
+    calls.push({ procedure: actionEntry(name)?.proc as number, name, body: new Uint8Array(0) });
+  }
+  return Buffer.concat(calls.map((call, serial) => requestMessage({ ...call, optargs: 0n }, serial)));
 }

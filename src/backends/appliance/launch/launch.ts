@@ -2,6 +2,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
+import { uuidText } from '../../../bytes/guid.ts';
 import { decodeText } from '../../../bytes/text.ts';
 import { GuestfsError } from '../../../errors/index.ts';
 import type { RemoteSession } from '../../remote/session.ts';
@@ -16,7 +17,15 @@ import { Monitor } from './monitor.ts';
 import { mayNameFiles, refuseNamedFiles } from './named-files.ts';
 import { type Hypervisor, probeHypervisor, withoutKvm } from './probe.ts';
 import type { KeepSecret } from './remote-disk.ts';
-import { dropSavedMachine, monitorIn, restore, savedMachine, socketsIn, within } from './saved.ts';
+import {
+  type Connect,
+  dropSavedMachine,
+  monitorIn,
+  restore,
+  savedMachine,
+  socketsIn,
+  within,
+} from './saved.ts';
 import { Watchdog } from './watchdog.ts';
 import { backendSetting, isSet, type MachineDrive, type MachineSettings } from './settings.ts';
 
@@ -40,7 +49,7 @@ export interface LaunchRequest {
   drives: readonly MachineDrive[];
   verbose: boolean;
   /** Begin to speak through a line on which the launch word is still to come. */
-  connect(channel: Socket): RemoteSession;
+  connect: Connect;
   /** For a person who works in it, with {@link startShell}. */
   rescue?: boolean;
 }
@@ -54,8 +63,6 @@ export interface LaunchedMachine {
   /** The line to the scripts; an appliance of libguestfs has none. */
   control?: Socket;
 }
-
-type Connect = LaunchRequest['connect'];
 
 const STEPS = 12;
 /** Milliseconds that a restored machine may take to see its disks. */
@@ -279,8 +286,6 @@ async function boot(
       if (lines.monitor !== undefined) {
         await machine.orEnd(Monitor.on(lines.monitor).then((qemu) => refuseNamedFiles(qemu, drives)));
       }
-      await machine.launchWord(lines.channel);
-      lines.channel.unshift(LAUNCH_WORD_BYTES);
       const session = connect(lines.channel);
       await machine.orEnd(session.start());
       return { ...lines, session };
@@ -327,8 +332,7 @@ function describeAppliance(folder: string): MachinePlan['appliance'] {
       { path: root },
     );
   }
-  const hex = bytes.toString('hex', UUID_OFFSET, UUID_OFFSET + 16);
-  const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const uuid = uuidText(bytes.subarray(UUID_OFFSET));
   const mark = join(folder, MARK);
   const own = existsSync(mark) && readFileSync(mark, 'utf8').includes('guestfs appliance build');
   return { kernel: join(folder, 'kernel'), initrd: join(folder, 'initrd'), root, uuid, own };

@@ -28,6 +28,8 @@ const KEPT_OUTPUT = 4096;
 const QUOTED_LINES = 6;
 /** Milliseconds between the end of a line and the end of the process behind it. */
 const GRACE = 1000;
+/** How it is said that a line, to the monitor or to the daemon, has ended. */
+const LINE_GONE: readonly string[] = ['EPIPE', 'ENOTCONN'];
 /** What a daemon says first, as it is on the wire. */
 export const LAUNCH_WORD_BYTES = wordBytes(WORD.LAUNCH);
 
@@ -98,17 +100,6 @@ export class Machine {
     return { channel: channel!, control: control!, ...(monitor === undefined ? {} : { monitor }) };
   }
 
-  /** Resolves when the daemon says that it is there; what it says after that is still to be read. */
-  async launchWord(channel: Socket): Promise<void> {
-    const word = await this.orEnd(readExactly(channel, 4));
-    const found = word.readUInt32BE(0);
-    if (found === WORD.LAUNCH) return;
-    throw new GuestfsError(
-      'EPROTO',
-      `the machine's daemon began with 0x${found.toString(16)}, expected the launch word 0x${WORD.LAUNCH.toString(16)}`,
-    );
-  }
-
   /** Wait for something, but not beyond the end of the machine, which explains best why lines are closed. */
   async orEnd<T>(what: Promise<T>): Promise<T> {
     const ended = this.process.ended.then((end): never => {
@@ -119,7 +110,7 @@ export class Machine {
     try {
       return await Promise.race([what, ended]);
     } catch (error) {
-      if (!(error instanceof GuestfsError) || error.code !== 'EPIPE') throw error;
+      if (!(error instanceof GuestfsError) || !LINE_GONE.includes(error.code)) throw error;
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, GRACE))]);
       throw error;
     }
@@ -155,28 +146,5 @@ export class Machine {
     for (const listener of this.#listeners) listener.close();
     for (const line of this.#lines) void line.then((socket) => socket.destroy());
     this.#folder.remove();
-  }
-}
-
-/** So many bytes of a socket, no more. Rejects with EPIPE where it ends before. */
-async function readExactly(socket: Socket, count: number): Promise<Buffer> {
-  for (;;) {
-    const bytes = socket.read(count) as Buffer | null;
-    if (bytes !== null && bytes.length === count) return bytes;
-    await new Promise<void>((resolve, reject) => {
-      const done = (): void => {
-        socket.off('readable', done);
-        socket.off('end', gone);
-        socket.off('close', gone);
-        resolve();
-      };
-      const gone = (): void => {
-        socket.off('readable', done);
-        reject(new GuestfsError('EPIPE', 'the machine closed its line'));
-      };
-      socket.once('readable', done);
-      socket.once('end', gone);
-      socket.once('close', gone);
-    });
   }
 }

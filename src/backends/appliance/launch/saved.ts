@@ -21,7 +21,7 @@ import type { RemoteSession } from '../../remote/session.ts';
 import { applianceCache, KEPT_DAYS, madeOnce, noteUse, tidyCache } from '../build/cache.ts';
 import type { MachineFacts, MachinePlan } from './arguments.ts';
 import { attachmentOf } from './attachment.ts';
-import { LAUNCH_WORD_BYTES, Machine, type MachineEvents, type MachineLines } from './machine.ts';
+import { Machine, type MachineEvents, type MachineLines } from './machine.ts';
 import { Monitor } from './monitor.ts';
 import { PrivateFolder } from './private-folder.ts';
 import { backendSetting } from './settings.ts';
@@ -37,6 +37,9 @@ const REHEARSALS = 3;
 /** Small calls until Node has compiled what all calls have in common as well as it can. */
 const SMALL_CALLS = 4000;
 const CAPABILITY = { capabilities: [{ capability: 'x-ignore-shared', state: true }] };
+
+/** Begins to speak through a line to a daemon that has not said the launch word yet. */
+export type Connect = (channel: Socket) => RemoteSession;
 
 /** What makes a saved machine another one: everything of the command line that is not the user's disks. */
 function keyOf(plan: MachineFacts, hypervisor: string): string {
@@ -61,7 +64,7 @@ export async function savedMachine(
   plan: MachineFacts,
   hypervisor: string,
   limit: number,
-  connect: (channel: Socket) => RemoteSession,
+  connect: Connect,
   events: MachineEvents,
 ): Promise<string> {
   const cache = applianceCache(plan.settings.cachedir);
@@ -95,7 +98,7 @@ async function save(
   facts: MachineFacts,
   target: string,
   limit: number,
-  connect: (channel: Socket) => RemoteSession,
+  connect: Connect,
   events: MachineEvents,
 ): Promise<void> {
   const { settings } = facts;
@@ -120,14 +123,8 @@ async function save(
   }
 }
 
-async function bootAndStop(
-  machine: Machine,
-  connect: (channel: Socket) => RemoteSession,
-  folder: PrivateFolder,
-): Promise<Buffer> {
+async function bootAndStop(machine: Machine, connect: Connect, folder: PrivateFolder): Promise<Buffer> {
   const { channel, monitor } = await machine.lines();
-  await machine.launchWord(channel);
-  channel.unshift(LAUNCH_WORD_BYTES);
   await rehearse(connect(channel));
   const qemu = await Monitor.on(monitor!);
   await qemu.run('migrate-set-capabilities', CAPABILITY);
