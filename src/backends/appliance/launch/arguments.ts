@@ -107,7 +107,14 @@ export function qemuArguments(plan: MachinePlan): string[] {
   }
   const memory = plan.memory === undefined ? undefined : 'ram0';
   args.push('-machine', option(kind.machine, { accel: acceleration, 'memory-backend': memory }));
-  args.push('-cpu', cpu(acceleration), '-m', String(settings.memsize), '-smp', String(settings.smp));
+  args.push(
+    '-cpu',
+    processorModel(acceleration),
+    '-m',
+    String(settings.memsize),
+    '-smp',
+    String(settings.smp),
+  );
   if (plan.memory !== undefined) {
     const { file, share } = plan.memory;
     const size = `${settings.memsize}M`;
@@ -179,10 +186,13 @@ function processorKilohertz(): number {
   return Math.round(Number(megahertz) * 1000);
 }
 
-function cpu(acceleration: Acceleration): string {
+/** Value of the option -cpu. */
+export function processorModel(acceleration: Acceleration): string {
   if (acceleration === 'kvm') return 'host';
-  // 57-bit addresses were seen to break kernels under emulation.
-  return process.arch === 'x64' ? 'max,la57=off' : 'max';
+  if (process.arch !== 'x64') return 'max';
+  // 57-bit addresses were seen to break kernels under emulation. String instructions that a processor says are fast are
+  // emulated byte by byte; without them kernel and C library copy by words, which makes an upload a third shorter.
+  return 'max,la57=off,erms=off,fsrm=off';
 }
 
 function driveArguments(index: number, drive: MachineDrive, source: DriveSource): string[] {

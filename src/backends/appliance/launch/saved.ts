@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { GuestfsError } from '../../../errors/index.ts';
 import type { RemoteSession } from '../../remote/session.ts';
 import { applianceCache, KEPT_DAYS, madeOnce, noteUse, tidyCache } from '../build/cache.ts';
-import type { MachineFacts, MachinePlan } from './arguments.ts';
+import { type MachineFacts, type MachinePlan, processorModel } from './arguments.ts';
 import { attachmentOf } from './attachment.ts';
 import { Machine, type MachineEvents, type MachineLines } from './machine.ts';
 import { Monitor } from './monitor.ts';
@@ -46,6 +46,7 @@ function keyOf(plan: MachineFacts, hypervisor: string): string {
   const { settings, acceleration, appliance, sandbox } = plan;
   const facts = [appliance.uuid, appliance.kernel, hypervisor, settings.hv, acceleration, sandbox];
   const more = [
+    processorModel(acceleration),
     settings.memsize,
     settings.smp,
     settings.network,
