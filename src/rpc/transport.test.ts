@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -37,6 +37,26 @@ for (const native of [true, false]) {
         closeSync(write);
         assert.equal(transport.read(into), 0);
         closeSync(read);
+      });
+
+      test('writes little and much, waits where there is no room, and says when nobody reads', () => {
+        const path = join(folder.path, `writes-${native}`);
+        assert.equal(spawnSync('mkfifo', [path]).status, 0);
+        const read = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+        const write = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+        const transport = new DescriptorTransport(write, { native, nonBlocking: true });
+        transport.write(Buffer.from('little').subarray(1, 4));
+        transport.write(Buffer.alloc(65_533, 'much'));
+        // The pipe is full now: another process makes room later.
+        const reader = spawn('dd', [`if=${path}`, 'bs=65536', 'count=1', 'of=/dev/null', 'status=none']);
+        transport.write(Buffer.from('a word'));
+        reader.kill();
+        closeSync(read);
+        const alone = new DescriptorTransport(write, { native, nonBlocking: true });
+        assert.throws(() => {
+          for (;;) alone.write(Buffer.alloc(8));
+        }, /EPIPE/);
+        closeSync(write);
       });
 
       test('is read page by page where it is a port', () => {

@@ -1,5 +1,6 @@
 import { readSync, readvSync, writeSync } from 'node:fs';
 import { monotonicMilliseconds } from '../daemon/monotonic.ts';
+import { type ReadWrite, shortReadWrite } from '../native/read-write.ts';
 import { readinessOf, type Readiness } from './readiness.ts';
 
 /** Bytes to and from a peer, synchronously. */
@@ -43,6 +44,7 @@ export class DescriptorTransport implements Transport {
   readonly #ready: Readiness;
   readonly #pages: boolean;
   readonly #nonBlocking: boolean;
+  readonly #short: ReadWrite;
   /** What was read to see whether there is anything. */
   #ahead: Uint8Array = new Uint8Array(0);
   #ended = false;
@@ -59,6 +61,7 @@ export class DescriptorTransport implements Transport {
   constructor(fd: number, options: DescriptorOptions = {}) {
     this.#fd = fd;
     this.#ready = readinessOf(fd, options.native);
+    this.#short = shortReadWrite(options.native);
     this.#pages = options.pages ?? false;
     this.#nonBlocking = options.nonBlocking ?? false;
     this.#mayBeEmpty = this.#nonBlocking;
@@ -91,7 +94,7 @@ export class DescriptorTransport implements Transport {
   /** Many pages at once only in the middle of much: all of them are handed to the kernel each time. */
   #readSome(into: Uint8Array): number {
     if (!this.#pages) return readSync(this.#fd, into);
-    if (this.#last < PAGE) return readSync(this.#fd, into, 0, Math.min(PAGE, into.length), null);
+    if (this.#last < PAGE) return this.#short.read(this.#fd, into, Math.min(PAGE, into.length));
     if (
       this.#viewed?.buffer !== into.buffer ||
       this.#viewed.byteOffset !== into.byteOffset ||
@@ -104,7 +107,18 @@ export class DescriptorTransport implements Transport {
   }
 
   write(bytes: Uint8Array): void {
-    this.#write(bytes, 0);
+    if (bytes.length > PAGE) {
+      this.#write(bytes, 0);
+      return;
+    }
+    try {
+      const done = this.#short.write(this.#fd, bytes);
+      if (done < bytes.length) this.#write(bytes, done);
+    } catch (error) {
+      if (!isNotReady(error)) throw error;
+      this.#ready.wait('write');
+      this.#write(bytes, 0);
+    }
   }
 
   tryWrite(bytes: Uint8Array): boolean {
