@@ -155,6 +155,21 @@ describe('calls', () => {
     assert.equal((await second).length, 0);
   });
 
+  test('that are rehearsed are asked several at once, and the last answer of each pile counts', async () => {
+    const played = await Played.ready();
+    const rehearsal = played.connection.rehearse(base, 11);
+    assert.deepEqual(await played.until('gone', 'call 305'), ['call 305']);
+    for (let n = 1; n < 8; n++) assert.equal(await played.heard(), 'call 305');
+    await assert.rejects(played.connection.call(base), fails('EBUSY'));
+    await assert.rejects(played.connection.rehearse(base, 2), fails('EBUSY'));
+    for (let n = 0; n < 8; n++) played.say(ok);
+    for (let n = 8; n < 11; n++) assert.equal(await played.heard(), 'call 305');
+    const second = { ...REPLY, serial: REPLY.serial + 1 };
+    played.say(rawMessage(second), rawMessage(second), failure('EIO', 'it broke', second));
+    await assert.rejects(rehearsal, fails('EIO', /^it broke$/));
+    assert.deepEqual(played.closed, []);
+  });
+
   test('errors, those without an errno and with an unknown one', async () => {
     const cases: [string, ErrorCode][] = [
       ['ENOENT', 'ENOENT'],

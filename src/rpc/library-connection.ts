@@ -26,6 +26,8 @@ import { XdrWriter } from './xdr/writer.ts';
 const FIRST_SERIAL = 0x00123400;
 /** Bytes below which a read is a small one: Node reads 64 KiB at most. */
 const SMALL_READ = 32 * 1024;
+/** Calls that are on their way at once where calls are rehearsed. */
+const AT_ONCE = 8;
 /** Milliseconds for which a FileOut gathers. */
 const GATHERING = 1;
 
@@ -45,6 +47,8 @@ export class LibraryConnection {
   /** The daemon may believe that it still speaks with another library: it has not answered this one yet. */
   #takesOver = false;
   #closed: GuestfsError | undefined;
+  /** Replies that are still to come and that nobody waits for. */
+  #unheard = 0;
   /** True while the target of a FileOut has no room. */
   #blocked = false;
   /** True while more of a FileOut is waited for before it is read. */
@@ -111,10 +115,7 @@ export class LibraryConnection {
    * daemon broke the protocol, which ends the connection.
    */
   async call(call: WireCall): Promise<Uint8Array> {
-    if (this.#closed !== undefined) throw this.#closed;
-    if (this.#running !== undefined) {
-      throw new GuestfsError('EBUSY', `${call.name}: another call is on its way on this connection`);
-    }
+    this.#wantIdle(call);
     const serial = this.#serial;
     this.#serial = (this.#serial + 1) >>> 0;
     const message = requestMessage(call, serial);
@@ -129,6 +130,28 @@ export class LibraryConnection {
       return await running.done;
     } finally {
       this.#running = undefined;
+    }
+  }
+
+  #wantIdle({ name }: WireCall): void {
+    if (this.#closed !== undefined) throw this.#closed;
+    if (this.#running !== undefined) {
+      throw new GuestfsError('EBUSY', `${name}: another call is on its way on this connection`);
+    }
+  }
+
+  /**
+   * Have the daemon answer a call `count` times, several at once, so that it has compiled what answers it. The call has
+   * no streams and changes nothing. Rejects as {@link call}.
+   */
+  async rehearse(call: WireCall, count: number): Promise<void> {
+    for (let left = count; left > 0; left -= AT_ONCE) {
+      this.#wantIdle(call);
+      const more = Math.min(left, AT_ONCE) - 1;
+      const request = requestMessage(call, this.#serial);
+      this.#unheard = more;
+      this.#stream.write(Buffer.concat(Array.from({ length: more }, () => request)));
+      await this.call(call);
     }
   }
 
@@ -220,6 +243,10 @@ export class LibraryConnection {
   }
 
   #message(bytes: Uint8Array): void {
+    if (this.#unheard > 0) {
+      this.#unheard--;
+      return;
+    }
     const running = this.#running;
     if (this.#takesOver && (running === undefined || !isReplyTo(bytes, running))) return;
     this.#takesOver = false;

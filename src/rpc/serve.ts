@@ -75,6 +75,9 @@ export class DaemonServer {
   readonly #options: ServerOptions;
   readonly #meter: ProgressMeter;
   #chunkMax = CHUNK_MAX;
+  /** Actions without a number that the daemon has; undefined until a library asks. */
+  #offered: readonly string[] | undefined;
+  /** Those that the library knows of, in the order of their numbers. */
   #ownActions: readonly string[] = [];
   /** True once the library has said that it takes warnings. */
   #warnings = false;
@@ -285,10 +288,11 @@ export class DaemonServer {
 
   #agree(daemon: Daemon, header: Header, reader: XdrReader): void {
     const { chunk, warnings } = readHello(reader);
-    this.#ownActions = actionNames.filter((name) => {
+    this.#offered ??= actionNames.filter((name) => {
       const entry = actionEntry(name) as ActionEntry;
       return entry.proc === null && entry.where === 'daemon' && daemon.implements(name);
     });
+    this.#ownActions = this.#offered;
     this.#sendReply(header, (writer) => writeAgreement(writer, { chunk, actions: this.#ownActions }));
     this.#chunkMax = chunk;
     this.#warnings = warnings;

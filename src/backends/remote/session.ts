@@ -104,6 +104,15 @@ export class RemoteSession {
     }
   }
 
+  /** Have the daemon answer the smallest call `count` times, for what that compiles. Rejects as {@link call}. */
+  async rehearse(count: number): Promise<void> {
+    const { name, proc } = requireEntry('ping_daemon');
+    await this.#connection.rehearse(
+      { name, procedure: proc as number, body: new Uint8Array(0), optargs: 0n },
+      count,
+    );
+  }
+
   /** Stop the running call; harmless when none runs. */
   cancel(): void {
     this.#cancelled = true;
