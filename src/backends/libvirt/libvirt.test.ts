@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { runTools } from '../../../test/support/tool-runs.ts';
 import { needsTool, temporaryFolder } from '../../../test/support/tools.ts';
 import { CorruptError, GuestfsError } from '../../errors/index.ts';
 import { Guestfs } from '../../handle/guestfs.ts';
@@ -170,7 +171,15 @@ describe("add_domain with libvirt's test driver", { skip: needsTool('virsh') }, 
         .replace('web &amp; mail', () => name.replaceAll('&', '&amp;'));
       writeFileSync(join(folder.path, `odd${at}.xml`), xml);
     }
-    const domains = ['domain', ...odd.map((_, at) => `odd${at}`)];
+    const off = domainXml(file('b', '<readonly/>'))
+      .replace('2e1000', '2e1099')
+      .replace('web &amp; mail', 'off')
+      .replace(
+        '<devices>',
+        "<test:runstate xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>5</test:runstate><devices>",
+      );
+    writeFileSync(join(folder.path, 'off.xml'), off);
+    const domains = ['domain', 'off', ...odd.map((_, at) => `odd${at}`)];
     const pool = "<pool type='dir'><name>p</name><target><path>/pool</path></target></pool>";
     writeFileSync(join(folder.path, 'pool.xml'), pool);
     writeFileSync(
@@ -221,6 +230,16 @@ describe("add_domain with libvirt's test driver", { skip: needsTool('virsh') }, 
     await assert.rejects(discard, failing('EINVAL', /discard is enable, but/));
     const more = { readonly: true, cachemode: 'unsafe', copyonread: true };
     assert.match((await added('web & mail', more))[0] as string, /cache=unsafe copyonread/);
+  });
+
+  test('a disk that may not be written is refused where that is wished for, and --rw is not said to help', async () => {
+    const refused = added('off', { readonlydisk: 'error' });
+    await assert.rejects(refused, failing('EROFS', /the disk vdb of off is read-only/));
+    const argv = ['guestfish', 'add-domain', 'off', `libvirturi:${uri}`, 'readonlydisk:error'];
+    const [ended] = runTools(folder.path, [{ argv }]);
+    assert.equal(ended?.status, 1);
+    assert.match(ended.stderr, /the disk vdb of off is read-only$/m);
+    assert.doesNotMatch(ended.stderr, /--rw/);
   });
 
   test('what is wrong is said', async () => {

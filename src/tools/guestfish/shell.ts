@@ -188,7 +188,9 @@ export class Shell {
     await this.out.flush();
     const { name, number } = this.source;
     const place = name === undefined || this.options.interactive ? '' : `${name}:${number}: `;
-    const refused = this.options.refusesWrites && error instanceof GuestfsError && error.code === 'EROFS';
+    const readOnly = error instanceof GuestfsError && error.code === 'EROFS';
+    // A disk that libvirt has as read-only is refused as such when it is added, whatever guestfish is started with.
+    const refused = this.options.refusesWrites && readOnly && !error.action?.startsWith('add_');
     const hint = refused
       ? '\n(disks are read-only unless guestfish is started with --rw; --ro keeps changes for this run only)'
       : '';

@@ -60,8 +60,8 @@ export function compileDaemon(daemon: string): { bytes: Uint8Array } | { reason:
     const compiled = join(folder, COMPILED_FILE);
     writeFileSync(start, DAEMON_START);
     symlinkSync(resolve(daemon), join(folder, DAEMON_FILE));
-    // Flags of this process would make another cache than the appliance's Node takes.
-    const { NODE_OPTIONS: _, ...environment } = process.env;
+    // Flags of this process would make another cache than the appliance's Node takes, and what is rehearsed proves nothing.
+    const { NODE_OPTIONS: _, GUESTFS_ACTION_LOG: __, ...environment } = process.env;
     const args = [start, '--sysroot', folder, '--channel', 'fd:0'];
     const { status, signal, stderr, error } = spawnSync(process.execPath, args, {
       env: { ...environment, GUESTFSD_COMPILED: compiled },

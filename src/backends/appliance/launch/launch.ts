@@ -15,7 +15,7 @@ import { LAUNCH_WORD_BYTES, Machine, type MachineEvents, type MachineLines } fro
 import { PrivateFolder, type Secret } from './private-folder.ts';
 import { Monitor } from './monitor.ts';
 import { mayNameFiles, refuseNamedFiles } from './named-files.ts';
-import { type Hypervisor, probeHypervisor, withoutKvm } from './probe.ts';
+import { type Hypervisor, probeHypervisor, warned, withoutKvm } from './probe.ts';
 import type { KeepSecret } from './remote-disk.ts';
 import {
   type Connect,
@@ -103,7 +103,10 @@ async function launch(
   events.progress(0, STEPS);
   const hypervisor = await probeHypervisor(settings);
   const appliance = await findAppliance(settings, events);
-  if (hypervisor.warning !== undefined) events.warning(hypervisor.warning);
+  if (hypervisor.warning !== undefined) {
+    events.warning(hypervisor.warning);
+    warned(settings, hypervisor);
+  }
   const reason = hypervisor.note === undefined ? '' : ` (${hypervisor.note})`;
   events.library(
     `qemu ${hypervisor.version} (${settings.hv}), ${hypervisor.acceleration}${reason}, appliance ${appliance}`,
@@ -118,6 +121,7 @@ async function launch(
     if (!(error instanceof GuestfsError) || error.code !== 'ETIMEDOUT') throw error;
     const without = withoutKvm(settings, hypervisor, `on it ${error.message}`);
     events.warning(without.warning ?? error.message);
+    warned(settings, without);
     return attempt(without);
   }
 }

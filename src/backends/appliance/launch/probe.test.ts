@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { machineSettings } from '../../../../test/support/machine-settings.ts';
 import { temporaryFolder } from '../../../../test/support/tools.ts';
-import { probeHypervisor, withoutKvm } from './probe.ts';
+import { probeHypervisor, warned, withoutKvm } from './probe.ts';
 
 let folder: { path: string; remove: () => void };
 beforeEach(() => {
@@ -47,6 +47,11 @@ test(
     assert.match(found.warning ?? '', /did nothing for 3 s.*runs without acceleration/);
     const before = runs().length;
     assert.deepEqual(await probeHypervisor(settings), found);
+    // Said once, it is no warning any more, but still known.
+    warned(settings, found);
+    const { warning, note } = await probeHypervisor(settings);
+    assert.equal(warning, undefined);
+    assert.equal(note, found.warning);
     assert.equal(runs().length, before);
     await assert.rejects(probeHypervisor({ ...settings, backendSettings: ['force_kvm'] }), {
       code: 'ENOTSUP',

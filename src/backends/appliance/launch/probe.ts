@@ -50,6 +50,11 @@ export async function probeHypervisor(settings: MachineSettings): Promise<Hyperv
   return found;
 }
 
+/** Note that the user was warned: later launches say it as a note, until the host boots again or the program changes. */
+export function warned(settings: MachineSettings, { warning, ...found }: Hypervisor): void {
+  keepValue(keptAnswer(settings), warning === undefined ? found : { ...found, note: warning });
+}
+
 /**
  * Note that KVM does not work after all: a machine ran on it, but did not get far. Later launches are told the same. Returns
  * what can be done now.
