@@ -1,5 +1,6 @@
 import { GuestfsError } from '../errors/index.ts';
-import type { Progress } from './messages.ts';
+import { HEADER_LENGTH, MESSAGE_MAX, type Progress } from './messages.ts';
+import { XdrWriter } from './xdr/writer.ts';
 
 /** Where the bytes of a FileIn come from, asynchronously. */
 export interface AsyncSource {
@@ -28,6 +29,16 @@ export interface WireCall {
   input?: AsyncSource;
   output?: AsyncTarget;
   progress?(progress: Progress): void;
+}
+
+/** Bytes that a message has for arguments. */
+export const ARGUMENTS_MAX = MESSAGE_MAX - HEADER_LENGTH;
+
+/** A call without options and streams, whose arguments `write` writes. */
+export function plainCall(name: string, procedure: number, write?: (writer: XdrWriter) => void): WireCall {
+  const writer = new XdrWriter(ARGUMENTS_MAX);
+  write?.(writer);
+  return { procedure, name, body: writer.bytes(), optargs: 0n };
 }
 
 /** Where a call is. */

@@ -75,10 +75,8 @@ export class DaemonServer {
   readonly #options: ServerOptions;
   readonly #meter: ProgressMeter;
   #chunkMax = CHUNK_MAX;
-  /** Actions without a number that the daemon has; undefined until a library asks. */
-  #offered: readonly string[] | undefined;
-  /** Those that the library knows of, in the order of their numbers. */
-  #ownActions: readonly string[] = [];
+  /** Actions without a number that the daemon has, in the order in which it told them; undefined until a library asks. */
+  #ownActions: readonly string[] | undefined;
   /** True once the library has said that it takes warnings. */
   #warnings = false;
   #streamBuffer: Uint8Array | undefined;
@@ -282,18 +280,17 @@ export class DaemonServer {
 
   #entryOf(procedure: number): ActionEntry | undefined {
     if (procedure < OWN_ACTIONS) return procedureEntry(procedure);
-    const name = this.#ownActions[procedure - OWN_ACTIONS];
+    const name = this.#ownActions?.[procedure - OWN_ACTIONS];
     return name === undefined ? undefined : actionEntry(name);
   }
 
   #agree(daemon: Daemon, header: Header, reader: XdrReader): void {
     const { chunk, warnings } = readHello(reader);
-    this.#offered ??= actionNames.filter((name) => {
+    const actions = (this.#ownActions ??= actionNames.filter((name) => {
       const entry = actionEntry(name) as ActionEntry;
       return entry.proc === null && entry.where === 'daemon' && daemon.implements(name);
-    });
-    this.#ownActions = this.#offered;
-    this.#sendReply(header, (writer) => writeAgreement(writer, { chunk, actions: this.#ownActions }));
+    }));
+    this.#sendReply(header, (writer) => writeAgreement(writer, { chunk, actions }));
     this.#chunkMax = chunk;
     this.#warnings = warnings;
     this.#streamBuffer = undefined;

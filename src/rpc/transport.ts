@@ -1,4 +1,4 @@
-import { readSync, readvSync, writeSync } from 'node:fs';
+import { readSync, readvSync } from 'node:fs';
 import { monotonicMilliseconds } from '../daemon/monotonic.ts';
 import { type ReadWrite, shortReadWrite } from '../native/read-write.ts';
 import { readinessOf, type Readiness } from './readiness.ts';
@@ -107,24 +107,13 @@ export class DescriptorTransport implements Transport {
   }
 
   write(bytes: Uint8Array): void {
-    if (bytes.length > PAGE) {
-      this.#write(bytes, 0);
-      return;
-    }
-    try {
-      const done = this.#short.write(this.#fd, bytes);
-      if (done < bytes.length) this.#write(bytes, done);
-    } catch (error) {
-      if (!isNotReady(error)) throw error;
-      this.#ready.wait('write');
-      this.#write(bytes, 0);
-    }
+    this.#write(bytes, 0);
   }
 
   tryWrite(bytes: Uint8Array): boolean {
     let done: number;
     try {
-      done = writeSync(this.#fd, bytes);
+      done = this.#short.write(this.#fd, bytes);
     } catch (error) {
       if (!isNotReady(error)) throw error;
       this.#ready.wait('write', A_WHILE);
@@ -154,7 +143,7 @@ export class DescriptorTransport implements Transport {
   #write(bytes: Uint8Array, from: number): void {
     for (let done = from; done < bytes.length;) {
       try {
-        done += writeSync(this.#fd, bytes, done, bytes.length - done);
+        done += this.#short.write(this.#fd, done === 0 ? bytes : bytes.subarray(done));
         this.#ready.progressed();
       } catch (error) {
         if (!isNotReady(error)) throw error;

@@ -2,9 +2,9 @@ import type { Duplex } from 'node:stream';
 import { actionEntry, type ActionEntry } from '../../actions/table.ts';
 import { BUFFER_CAP } from '../../daemon/content.ts';
 import { GuestfsError, UnsupportedError } from '../../errors/index.ts';
-import type { AsyncSource, AsyncTarget, WireCall } from '../../rpc/library-call.ts';
+import { ARGUMENTS_MAX, type AsyncSource, type AsyncTarget, plainCall } from '../../rpc/library-call.ts';
 import { LibraryConnection } from '../../rpc/library-connection.ts';
-import { CHUNK_MAX, HEADER_LENGTH, MESSAGE_MAX } from '../../rpc/messages.ts';
+import { CHUNK_MAX } from '../../rpc/messages.ts';
 import type { Attachment } from '../../platform/attachment.ts';
 import {
   ATTACH,
@@ -23,9 +23,6 @@ import type { BackendCall, BackendEvents } from '../backend.ts';
 import { libraryActions, type DaemonCalls } from './library-actions.ts';
 import { bytesOrigin, openOrigin } from './origin.ts';
 import { MemoryTarget, openTarget } from './target.ts';
-
-/** Actions whose arguments may be larger than a message, and which then go by another way. */
-const ARGUMENTS_MAX = MESSAGE_MAX - HEADER_LENGTH;
 
 /**
  * The calls of a handle to a daemon at the other end of a stream: one of ours, or one of libguestfs. What the daemon
@@ -53,7 +50,7 @@ export class RemoteSession {
     // Through a port of a machine a daemon may not notice that another library has taken the place of the one before.
     await this.#connection.ready(askAfter === undefined ? {} : { assumeAfter: askAfter });
     try {
-      const answer = await this.#connection.call(ownCall(HELLO, writeHello));
+      const answer = await this.#connection.call(plainCall('launch', HELLO, writeHello));
       const { chunk, actions } = readAgreement(new XdrReader(answer));
       this.#connection.chunkMax = chunk;
       for (const [index, action] of actions.entries()) this.#own.set(action, OWN_ACTIONS + index);
@@ -66,7 +63,7 @@ export class RemoteSession {
 
   /** Tell a machine that was stopped what is new. Rejects where its daemon is none of an appliance, or with its error. */
   async attach(attachment: Attachment): Promise<void> {
-    await this.#connection.call(ownCall(ATTACH, (writer) => writeAttachment(writer, attachment)));
+    await this.#connection.call(plainCall('launch', ATTACH, (writer) => writeAttachment(writer, attachment)));
   }
 
   /** Why there is no connection any more; undefined while there is one. */
@@ -107,10 +104,7 @@ export class RemoteSession {
   /** Have the daemon answer the smallest call `count` times, for what that compiles. Rejects as {@link call}. */
   async rehearse(count: number): Promise<void> {
     const { name, proc } = requireEntry('ping_daemon');
-    await this.#connection.rehearse(
-      { name, procedure: proc as number, body: new Uint8Array(0), optargs: 0n },
-      count,
-    );
+    await this.#connection.rehearse(plainCall(name, proc as number), count);
   }
 
   /** Stop the running call; harmless when none runs. */
@@ -242,13 +236,6 @@ interface Streams {
   procedure?: number;
   /** Action that progress is reported for, where that is another one. */
   reportAs?: string;
-}
-
-/** A call beyond the actions. */
-function ownCall(procedure: number, write: (writer: XdrWriter) => void): WireCall {
-  const writer = new XdrWriter(ARGUMENTS_MAX);
-  write(writer);
-  return { procedure, name: 'launch', body: writer.bytes(), optargs: 0n };
 }
 
 function requireEntry(name: string): ActionEntry {

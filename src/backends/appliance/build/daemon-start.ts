@@ -7,10 +7,9 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { actionEntry } from '../../../actions/table.ts';
+import { plainCall } from '../../../rpc/library-call.ts';
 import { requestMessage } from '../../../rpc/library-connection.ts';
-import { MESSAGE_MAX } from '../../../rpc/messages.ts';
 import { HELLO, writeHello } from '../../../rpc/own-protocol.ts';
-import { XdrWriter } from '../../../rpc/xdr/writer.ts';
 
 /** Names beside each other. */
 export const DAEMON_FILE = 'guestfsd.cjs';
@@ -78,11 +77,7 @@ export function compileDaemon(daemon: string): { bytes: Uint8Array } | { reason:
 
 /** What a library sends that makes itself known and calls a few actions. */
 function conversation(): Uint8Array {
-  const hello = new XdrWriter(MESSAGE_MAX);
-  writeHello(hello);
-  const calls = [{ procedure: HELLO, name: 'hello', body: hello.bytes() }];
-  for (const name of REHEARSED) {
-    calls.push({ procedure: actionEntry(name)?.proc as number, name, body: new Uint8Array(0) });
-  }
-  return Buffer.concat(calls.map((call, serial) => requestMessage({ ...call, optargs: 0n }, serial)));
+  const calls = REHEARSED.map((name) => plainCall(name, actionEntry(name)?.proc as number));
+  calls.unshift(plainCall('hello', HELLO, writeHello));
+  return Buffer.concat(calls.map(requestMessage));
 }

@@ -103,10 +103,12 @@ async function launch(
   events.progress(0, STEPS);
   const hypervisor = await probeHypervisor(settings);
   const appliance = await findAppliance(settings, events);
-  if (hypervisor.warning !== undefined) {
-    events.warning(hypervisor.warning);
-    warned(settings, hypervisor);
-  }
+  const warn = (choice: Hypervisor): void => {
+    if (choice.warning === undefined) return;
+    events.warning(choice.warning);
+    warned(settings, choice);
+  };
+  warn(hypervisor);
   const reason = hypervisor.note === undefined ? '' : ` (${hypervisor.note})`;
   events.library(
     `qemu ${hypervisor.version} (${settings.hv}), ${hypervisor.acceleration}${reason}, appliance ${appliance}`,
@@ -120,8 +122,7 @@ async function launch(
   } catch (error) {
     if (!(error instanceof GuestfsError) || error.code !== 'ETIMEDOUT') throw error;
     const without = withoutKvm(settings, hypervisor, `on it ${error.message}`);
-    events.warning(without.warning ?? error.message);
-    warned(settings, without);
+    warn(without);
     return attempt(without);
   }
 }

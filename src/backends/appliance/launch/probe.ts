@@ -51,8 +51,8 @@ export async function probeHypervisor(settings: MachineSettings): Promise<Hyperv
 }
 
 /** Note that the user was warned: later launches say it as a note, until the host boots again or the program changes. */
-export function warned(settings: MachineSettings, { warning, ...found }: Hypervisor): void {
-  keepValue(keptAnswer(settings), warning === undefined ? found : { ...found, note: warning });
+export function warned(settings: MachineSettings, { warning: note, ...found }: Hypervisor): void {
+  keepValue(keptAnswer(settings), { ...found, note });
 }
 
 /**
