@@ -1,93 +1,114 @@
 /**
- * The tools of libguestfs with its own appliance and with ours: `tsx scripts/interop-tools.ts`. Makes a disk with a small
- * system, has virt-filesystems, virt-df and virt-inspector look at it twice, and compares what they print. LIBGUESTFS_PATH may
- * name our appliance; else one is made. Says so and ends well where libguestfs is not installed.
+ * The tools of libguestfs with its own appliance and with ours: `tsx scripts/interop-tools.ts [TOOL...]`, all tools where none
+ * is named. Each command of interop/cases.ts runs twice on copies of the same disks; what it prints, its exit status and what
+ * it leaves (disks, folders, archives) must be the same. LIBGUESTFS_PATH may name our appliance; else one is made. Skips, and
+ * says so, what is not installed. About ten minutes without KVM.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeAppliance } from '../src/backends/appliance/build/build.ts';
 import { daemonBundle, fixedAppliance } from '../src/backends/appliance/build/locate.ts';
 import { planAppliance } from '../src/backends/appliance/build/plan.ts';
-import { Guestfs } from '../src/handle/index.ts';
-import { makeRoot } from '../test/support/small-root.ts';
-import { temporaryFolder } from '../test/support/tools.ts';
+import { run } from '../test/support/tools.ts';
+import { CASES, type Case } from './interop/cases.ts';
+import { makeImages } from './interop/images.ts';
+import { folderState, sumOf } from './interop/state.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-/** Stock programs by absolute path, because ours carry the same names. */
-const COMMANDS: readonly (readonly string[])[] = [
-  ['/usr/bin/virt-filesystems', '--all', '--long', '--uuid', '-a'],
-  ['/usr/bin/virt-df', '--csv', '-a'],
-  ['/usr/bin/virt-inspector', '-a'],
-];
+/** Where stock programs are, ours carry the same names. */
+const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+const installed = (tool: string): boolean => PATH.some((folder) => existsSync(join(folder, tool)));
 
-async function makeDisk(disk: string, input: string): Promise<void> {
-  const g = new Guestfs({ environment: false });
-  await g.diskCreate(disk, 'qcow2', 600 * 1024 * 1024);
-  await g.addDrive(disk, { format: 'qcow2' });
-  await g.launch();
-  await g.partInit('/dev/sda', 'gpt');
-  await g.partAdd('/dev/sda', 'p', 2048, 206847);
-  await g.partAdd('/dev/sda', 'p', 206848, -34);
-  await g.pvcreate('/dev/sda2');
-  await g.vgcreate('group', ['/dev/sda2']);
-  await g.lvcreate('root', 'group', 300);
-  await g.lvcreate('swap', 'group', 50);
-  await g.mkfs('ext4', '/dev/group/root', { label: 'root' });
-  await g.mkswap('/dev/group/swap', { label: 'swap' });
-  await g.mkfs('ext2', '/dev/sda1', { label: 'boot' });
-  await g.mount('/dev/group/root', '/');
-  await g.tarIn(join(input, 'root.tar'), '/');
-  await g.mkdir('/boot');
-  await g.write('/etc/fstab', '/dev/group/root / ext4 defaults 0 1\nLABEL=boot /boot ext2 defaults 0 2\n');
-  await g.close();
-}
-
-/** What a tool of libguestfs prints with an appliance; its own where none is named. */
-function ask(command: readonly string[], disk: string, appliance: string | undefined): string {
-  const [program = '', ...args] = command;
+/** What a command gives and leaves with an appliance, its own where none is named; the folder is made, and removed. */
+async function outcome(
+  { command, inputs, masks = [] }: Case,
+  images: string,
+  folder: string,
+  appliance: string | undefined,
+): Promise<{ text: string; seconds: number }> {
+  mkdirSync(folder);
+  for (const name of inputs) run('cp', '-a', '--sparse=always', join(images, name), folder);
+  const before = new Map(
+    inputs
+      .filter((name) => statSync(join(folder, name)).isFile())
+      .map((name) => [name, sumOf(join(folder, name))]),
+  );
   const environment: NodeJS.ProcessEnv = {
     ...process.env,
+    PATH: PATH.join(':'),
     LIBGUESTFS_BACKEND: 'direct',
     LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg',
   };
   delete environment['LIBGUESTFS_PATH'];
   if (appliance !== undefined) environment['LIBGUESTFS_PATH'] = appliance;
-  const { status, stdout, stderr } = spawnSync(program, [...args, disk], {
+  const start = Math.floor(Date.now() / 1000);
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
+    cwd: folder,
     env: environment,
     encoding: 'utf8',
+    input: '',
     maxBuffer: 64 * 1024 * 1024,
+    timeout: 300_000,
   });
-  return status === 0 ? stdout : `status ${status}\n${stdout}${stderr}`;
+  const seconds = Math.round(Date.now() / 1000 - start);
+  const left = await folderState(folder, before, start);
+  rmSync(folder, { recursive: true });
+  const text = [`status ${status}`, stdout, `stderr: ${stderr}`, ...left].join('\n');
+  return { text: masks.reduce((masked, { pattern, by }) => masked.replace(pattern, by), text), seconds };
 }
 
-const { path, remove } = temporaryFolder();
+/** Lines that differ, as diff(1) shows them. */
+function difference(folder: string, theirs: string, ours: string): string {
+  const [a, b] = [join(folder, 'its-own'), join(folder, 'ours')];
+  writeFileSync(a, theirs);
+  writeFileSync(b, ours);
+  return spawnSync('diff', ['-U1', a, b], { encoding: 'utf8' }).stdout;
+}
+
+async function tryCase(example: Case, folder: string, images: string, appliance: string): Promise<void> {
+  const missing = example.tools.filter((tool) => !installed(tool));
+  if (missing.length > 0) {
+    say(`SKIPPED  ${example.command}: ${missing.join(', ')} is not installed`);
+    return;
+  }
+  // One folder for both, so that no path differs.
+  const theirs = await outcome(example, images, join(folder, 'run'), undefined);
+  const ours = await outcome(example, images, join(folder, 'run'), appliance);
+  const same = theirs.text === ours.text;
+  if (!same) process.exitCode = 1;
+  const lines = theirs.text.split('\n').length - 1;
+  say(`${same ? 'same   ' : 'DIFFERS'}  ${example.command} (${lines} lines, ${theirs.seconds} s and ${ours.seconds} s)`);
+  for (const { why } of example.masks ?? []) say(`         not compared: ${why}`);
+  if (!same) say(difference(folder, theirs.text, ours.text));
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((tool) => !CASES.some(({ tools }) => tools[0] === tool));
+const chosen = CASES.filter(({ tools }) => wanted.length === 0 || wanted.includes(tools[0] as string));
+const folder = mkdtempSync(join(tmpdir(), 'guestfs-interop-'));
 try {
-  const missing = COMMANDS.map(([program = '']) => program).filter((program) => !existsSync(program));
   const daemon = daemonBundle();
   let appliance = fixedAppliance(process.env['LIBGUESTFS_PATH'] ?? '');
-  if (missing.length > 0) say(`SKIPPED: ${missing.join(', ')} is not installed`);
-  else if (appliance === undefined && daemon === undefined)
+  if (unknown.length > 0) {
+    say(`no such tool: ${unknown.join(', ')}; known: ${[...new Set(CASES.map(({ tools }) => tools[0]))].join(' ')}`);
+    process.exitCode = 2;
+  } else if (!chosen.some(({ tools }) => tools.every(installed))) {
+    say('SKIPPED: the tools of libguestfs are not installed');
+  } else if (appliance === undefined && daemon === undefined) {
     say('SKIPPED: dist/bin/guestfsd.cjs is not built');
-  else {
+  } else {
     if (appliance === undefined && daemon !== undefined) {
-      appliance = join(path, 'appliance');
+      appliance = join(folder, 'appliance');
       mkdirSync(appliance);
       writeAppliance(appliance, planAppliance({ daemon }));
     }
-    makeRoot(path);
-    const disk = join(path, 'disk.qcow2');
-    await makeDisk(disk, path);
-    for (const command of COMMANDS) {
-      const [theirs, ours] = [ask(command, disk, undefined), ask(command, disk, appliance)];
-      if (theirs === ours) {
-        say(`same     ${command.join(' ')} (${theirs.split('\n').length - 1} lines)`);
-        continue;
-      }
-      process.exitCode = 1;
-      say(`DIFFERS  ${command.join(' ')}\n--- with its own appliance\n${theirs}\n--- with ours\n${ours}`);
-    }
+    const images = join(folder, 'images');
+    mkdirSync(images);
+    await makeImages(images);
+    for (const example of chosen) await tryCase(example, folder, images, appliance as string);
   }
 } finally {
-  remove();
+  rmSync(folder, { recursive: true, force: true });
 }

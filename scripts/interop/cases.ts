@@ -1,0 +1,195 @@
+/** What is asked of the tools of libguestfs, and what in their answers is random by nature. */
+
+/** Text that differs from run to run whichever appliance serves, with the reason. */
+interface Mask {
+  pattern: RegExp;
+  by: string;
+  why: string;
+}
+
+export interface Case {
+  /** Tools it needs; the first is the one it tries. */
+  tools: readonly string[];
+  /** A shell command, run in a folder of its own that has copies of `inputs`. */
+  command: string;
+  inputs: readonly string[];
+  masks?: readonly Mask[];
+}
+
+const ELAPSED: Mask = { pattern: /\[ *\d+\.\d\]/g, by: '[time]', why: 'seconds since the start' };
+const SEED: Mask = {
+  pattern: /^(\/var\/lib\/(?:urandom\/|systemd\/)?random-seed .*) [0-9a-f]{64}$/gm,
+  by: '$1 (random)',
+  why: 'the random seed of the guest',
+};
+const UUID: Mask = {
+  pattern: /\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi,
+  by: '(UUID)',
+  why: 'UUIDs of filesystems that the tool makes',
+};
+const VOLUME: Mask = {
+  pattern: /\b\w{6}(-\w{4}){5}-\w{6}\b/g,
+  by: '(LVM UUID)',
+  why: 'UUIDs of volumes that the tool makes',
+};
+const SERIAL: Mask = {
+  pattern: /(: vfat, label "[^"]*", )[0-9A-F]{4}-[0-9A-F]{4}/g,
+  by: '$1(serial)',
+  why: 'serial numbers of FAT are made of the time',
+};
+const FIRSTBOOT: Mask = {
+  pattern: /(scripts\/\d{4})-\w+-/g,
+  by: '$1-(random)-',
+  why: 'names of firstboot scripts have random letters',
+};
+const MAJOR: Mask = {
+  pattern: /\b25[0-4]:(\d+)\b/g,
+  by: 'dm:$1',
+  why: "the device mapper's major number, which the kernel gives out as modules are loaded",
+};
+const PARENT: Mask = {
+  pattern: /^total \d+\n(d.* \.\n)d.* \.\.$/m,
+  by: 'total (n)\n$1(parent) ..',
+  why: "`..` of the guest's root, which is the root of libguestfs's appliance there and the guest's own here",
+};
+
+const GUEST = ['guest.qcow2'];
+const CUSTOMIZE = [
+  '--write /etc/motd:hello',
+  '--mkdir /srv/made/deep',
+  '--upload tree/sub/binary:/srv/made/binary',
+  '--copy-in tree:/srv',
+  '--chmod 0640:/etc/motd',
+  '--hostname renamed.example',
+  '--timezone Europe/Oslo',
+  '--delete /etc/debian_version',
+  "--append-line '/etc/hosts:10.0.0.1 other'",
+  "--edit '/etc/fstab:s/defaults/noatime/'",
+  '--link /etc/motd:/etc/issue',
+  '--touch /etc/touched',
+  '--truncate /var/log/syslog',
+  "--firstboot-command 'echo first'",
+  "--run-command 'echo ran > /ran; echo $PATH $HOME; cat /etc/hostname /proc/mounts > /seen; umask >> /seen'",
+].join(' ');
+/** A person at virt-rescue's prompt, who waits for it before he types. */
+const RESCUE =
+  '(until grep -q "<rescue>" shown; do sleep 0.2; done; ' +
+  'printf "cat /sysroot/etc/hostname > /sysroot/seen; mount | grep sysroot >> /sysroot/seen; exit\\n"; sleep 8) | ' +
+  'script -qfec "virt-rescue -e none -i -a guest.qcow2" shown > /dev/null; echo $?; rm shown';
+
+export const CASES: readonly Case[] = [
+  { tools: ['virt-filesystems'], command: 'virt-filesystems --all --long --uuid -a guest.qcow2', inputs: GUEST },
+  { tools: ['virt-df'], command: 'virt-df --csv -a guest.qcow2', inputs: GUEST },
+  { tools: ['virt-inspector'], command: 'virt-inspector -a guest.qcow2', inputs: GUEST },
+  { tools: ['virt-cat'], command: 'virt-cat -a guest.qcow2 /etc/fstab /link/hostname', inputs: GUEST },
+  { tools: ['virt-cat'], command: 'virt-cat -a guest.qcow2 /etc/missing', inputs: GUEST },
+  {
+    tools: ['virt-ls'],
+    command: 'virt-ls -lR --csv --uids --times --extra-stats --checksum=sha256 -a guest.qcow2 /',
+    inputs: GUEST,
+    masks: [MAJOR],
+  },
+  { tools: ['virt-ls'], command: 'virt-ls -lRh --checksum -a guest.qcow2 /etc', inputs: GUEST },
+  { tools: ['virt-ls'], command: 'virt-ls -l -a guest.qcow2 / /etc', inputs: GUEST, masks: [PARENT] },
+  { tools: ['virt-tar-out'], command: 'virt-tar-out -a guest.qcow2 / out.tar', inputs: GUEST },
+  {
+    tools: ['virt-tar-in'],
+    command: 'virt-tar-in -a guest.qcow2 tree.tar /root',
+    inputs: [...GUEST, 'tree.tar'],
+  },
+  {
+    tools: ['virt-copy-in'],
+    command: 'virt-copy-in -a guest.qcow2 tree tree.tar /root',
+    inputs: [...GUEST, 'tree', 'tree.tar'],
+  },
+  { tools: ['virt-copy-out'], command: 'virt-copy-out -a guest.qcow2 /etc /var/log/syslog .', inputs: GUEST },
+  {
+    tools: ['virt-edit'],
+    command: "virt-edit -b .old -a guest.qcow2 /etc/fstab -e 's/defaults/noatime/'",
+    inputs: GUEST,
+  },
+  {
+    tools: ['virt-customize'],
+    command: `virt-customize -a guest.qcow2 ${CUSTOMIZE}`,
+    inputs: [...GUEST, 'tree'],
+    masks: [ELAPSED, SEED, FIRSTBOOT],
+  },
+  {
+    tools: ['virt-customize'],
+    command: "virt-customize --no-network -a guest.qcow2 --run-command 'echo before; exit 3'",
+    inputs: GUEST,
+    masks: [ELAPSED, SEED],
+  },
+  {
+    tools: ['virt-resize'],
+    command: 'truncate -s 256M bigger.img && virt-resize --expand /dev/sda1 data.img bigger.img',
+    inputs: ['data.img'],
+    masks: [ELAPSED],
+  },
+  {
+    tools: ['virt-resize', 'qemu-img'],
+    command:
+      'qemu-img create -q -f qcow2 bigger.qcow2 800M && ' +
+      'virt-resize --expand /dev/sda2 --LV-expand /dev/group/root guest.qcow2 bigger.qcow2',
+    inputs: GUEST,
+    masks: [ELAPSED],
+  },
+  {
+    tools: ['virt-sparsify'],
+    command: 'virt-sparsify data.img sparse.img && test $(du -m sparse.img | cut -f1) -lt 40 && echo sparser',
+    inputs: ['data.img'],
+    masks: [ELAPSED],
+  },
+  {
+    tools: ['virt-sparsify'],
+    command: 'virt-sparsify --in-place data.img && test $(du -m data.img | cut -f1) -lt 40 && echo sparser',
+    inputs: ['data.img'],
+    masks: [ELAPSED],
+  },
+  {
+    tools: ['virt-diff'],
+    command: 'virt-diff --all -a guest.qcow2 -A changed.qcow2',
+    inputs: [...GUEST, 'changed.qcow2'],
+    masks: [MAJOR],
+  },
+  { tools: ['virt-log'], command: 'virt-log -a guest.qcow2', inputs: GUEST },
+  {
+    tools: ['virt-make-fs'],
+    command: 'virt-make-fs --type=ext4 --label=made --partition=gpt --size=+20M tree made.img',
+    inputs: ['tree'],
+    masks: [UUID],
+  },
+  {
+    tools: ['virt-make-fs'],
+    command: 'virt-make-fs --type=vfat --format=qcow2 --partition tree.tar made.qcow2',
+    inputs: ['tree.tar'],
+    masks: [SERIAL],
+  },
+  {
+    tools: ['virt-format'],
+    command: 'virt-format --partition=gpt --lvm=/dev/made/volume --filesystem=ext4 --label=made -a data.img',
+    inputs: ['data.img'],
+    masks: [UUID, VOLUME],
+  },
+  { tools: ['virt-rescue', 'script'], command: RESCUE, inputs: GUEST },
+  {
+    tools: ['guestfish'],
+    command:
+      'guestfish --ro -i -a guest.qcow2 sh "echo $((6*7)); cat /etc/hostname" : ll /etc : cat /etc/hosts : ' +
+      'list-filesystems : vgs : glob echo "/e*/host*" : stat /etc/hosts : mountpoints : file /bin/sh : ' +
+      '-cat /etc/missing : hexdump /etc/hostname : part-list /dev/sda : aug-init / 0 : aug-ls /files/etc',
+    inputs: GUEST,
+  },
+  {
+    tools: ['guestfish'],
+    command: 'guestfish --rw -a data.img run : mount /dev/sda1 / : write /a b : rm-rf /kept : mkdir /c : find /',
+    inputs: ['data.img'],
+  },
+  {
+    tools: ['guestmount', 'guestunmount'],
+    command:
+      'mkdir mnt && guestmount --ro -i -a guest.qcow2 mnt && ' +
+      '(cd mnt; find . -printf "%p %m %n %U:%G %y %l\\n" | sort; cat etc/hosts); guestunmount mnt; rmdir mnt',
+    inputs: GUEST,
+  },
+];
