@@ -13,6 +13,4 @@ export const backendDifferences: Readonly<Record<string, string>> = {
   'available-all-groups': 'the groups of the engine are those that it implements',
   utsname: 'the engine runs on the kernel of the host',
   'mount-loop /etc/hostname /boot': 'the kernel cannot read a superblock out of so few bytes',
-  'resize2fs /dev/group/root':
-    'the kernel notes in the superblock that a filesystem was mounted, and then it wants a check first',
 };

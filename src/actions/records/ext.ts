@@ -23,7 +23,7 @@ export const extActions = [
     ret: { type: 'void' },
     summary: 'grow an ext2, ext3 or ext4 filesystem to fill its device',
     description:
-      'Resizes the filesystem to the size of its device, which may have grown. The filesystem should not be mounted; `e2fsck` must find it clean first, with `forceall` if it was mounted since its last check. The device itself is not touched: resize the partition or logical volume before.',
+      'Resizes the filesystem to the size of its device, which may have grown. The filesystem should not be mounted. Where it was mounted since its last check it is checked first, and what is wrong with it corrected, as `e2fsck` does with `correct`; EUCLEAN if something is left. The device itself is not touched: resize the partition or logical volume before.',
   },
   {
     name: 'resize2fs_size',

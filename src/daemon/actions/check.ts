@@ -9,8 +9,8 @@ import type { DaemonActions } from '../generated/contract.ts';
 /** Problems that a message names. */
 const NAMED_PROBLEMS = 3;
 
-/** Check ext2, ext3 or ext4 for an action that fails where something is left. */
-function check(context: ActionContext, device: string, options: CheckOptions): void {
+/** Check ext2, ext3 or ext4 for an action that fails (EUCLEAN) where something is left. */
+export function check(context: ActionContext, device: string, options: CheckOptions): void {
   const report = run(context, device, options);
   if (report.status <= 1) return;
   const left = report.problems.filter(({ fixed }) => !fixed);

@@ -6,6 +6,7 @@ import { compareBytes } from '../../vfs/order.ts';
 import type { ByteSource } from '../context.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { toolsOf, wantMounted, wantNoOption } from '../tools.ts';
+import { debugWith } from './internal.ts';
 
 const CHUNK = 256 * 1024;
 /** Bytes in a chunk of a stream, as libguestfs sends them. */
@@ -52,6 +53,9 @@ export const internalLinuxActions = {
       `this call always fails, here after ${count} chunks of ${WIRE_CHUNK} bytes`,
     );
   },
+
+  /** `sh` is how libguestfs's virt-rescue mounts /dev, /proc and /sys below what it has mounted. */
+  debug: debugWith({ sh: (context, words) => toolsOf(context).text('sh', ['-c', words.join(' ')]) }),
 
   debug_upload: (_context, source, name, mode) => upload(source, name, mode),
 

@@ -21,11 +21,13 @@ function reportProgress(context: ActionContext, text: string | undefined): strin
   return 'ok';
 }
 
-const commands: Readonly<Record<string, (context: ActionContext, args: readonly string[]) => string>> = {
+/** A command of `debug`: its words, and what it answers. */
+export type DebugCommand = (context: ActionContext, args: readonly string[]) => string;
+
+const COMMANDS: Readonly<Record<string, DebugCommand>> = {
   error: (_context, [text]) => {
     throw new GuestfsError('EIO', text ?? 'debug error');
   },
-  help: () => `Commands: ${Object.keys(commands).join(' ')}`,
   mounts: ({ platform }) =>
     platform.mounts
       .list()
@@ -38,6 +40,25 @@ const commands: Readonly<Record<string, (context: ActionContext, args: readonly 
   },
 };
 
+/** The action `debug` with the commands of every daemon and more. */
+export function debugWith(more: Readonly<Record<string, DebugCommand>>): DaemonActions['debug'] {
+  const commands: Readonly<Record<string, DebugCommand>> = {
+    ...COMMANDS,
+    help: () => `Commands: ${Object.keys(commands).toSorted().join(' ')}`,
+    ...more,
+  };
+  return (context, name, args) => {
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (command === undefined) {
+      throw new GuestfsError(
+        'EINVAL',
+        `debug: there is no command '${name}', only ${Object.keys(commands).toSorted().join(' ')}`,
+      );
+    }
+    return command(context, args);
+  };
+}
+
 /** For debugging, and for the parts of the package among themselves. */
 export const internalActions = {
   internal_autosync(context) {
@@ -46,14 +67,5 @@ export const internalActions = {
     context.platform.sync();
   },
 
-  debug(context, name, args) {
-    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (command === undefined) {
-      throw new GuestfsError(
-        'EINVAL',
-        `debug: there is no command '${name}', only ${Object.keys(commands).join(' ')}`,
-      );
-    }
-    return command(context, args);
-  },
+  debug: debugWith({}),
 } satisfies Partial<DaemonActions>;

@@ -113,6 +113,10 @@ test(
       call('mount', ['/dev/sda', '/']);
       install(guest, '/bin/sh', '/bin/cat', '/usr/bin/head');
       assert.equal(call('command', [['/bin/sh', '-c', 'echo out; echo err >&2; pwd']]), 'out\n/\n');
+      // That one is the machine's shell, not the guest's.
+      call('touch', ['/of-the-guest']);
+      assert.equal(call('debug', ['sh', ['test', '!', '-e', '/of-the-guest', '&&', 'echo', 'a']]), 'a\n');
+      assert.match(call('debug', ['help', []]) as string, / sh /);
       assert.deepEqual(call('sh_lines', ['echo a; echo; echo b']), ['a', '', 'b']);
       fails('EIO', /\/bin\/sh ended with status 3: bad$/, () =>
         call('sh', ['echo out; echo bad >&2; exit 3']),

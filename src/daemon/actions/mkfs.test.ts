@@ -64,151 +64,171 @@ function on(size: number, use: (disks: Disks) => void): void {
   }
 }
 
-describe('making filesystems', { skip: needsTool('e2fsck', 'dumpe2fs', 'blkid', 'fsck.fat') }, () => {
-  test('mke2fs with its options', () =>
-    on(64 * MIB, ({ call, callWith, code, a, dumpe2fs }) => {
-      callWith(
-        'mke2fs',
-        {
-          fstype: 'ext4',
-          blocksize: 4096,
-          bytesperinode: 65_536,
-          inodesize: 512,
-          reservedblockspercentage: 1,
-          label: 'made',
-          uuid: UUID,
-          lastmounteddir: '/there',
-        },
-        '/dev/sda',
-      );
-      const header = dumpe2fs(a);
-      assert.equal(header['Filesystem volume name'], 'made');
-      assert.equal(header['Filesystem UUID'], UUID);
-      assert.equal(header['Block size'], '4096');
-      assert.equal(header['Inode size'], '512');
-      assert.equal(header['Reserved block count'], '163');
-      assert.equal(header['Last mounted on'], '/there');
-      assert.ok(Number(header['Inode count']) >= 1024 && Number(header['Inode count']) < 1200);
-      run('e2fsck', '-fn', a);
-      callWith('mke2fs', { fstype: 'ext2', blockscount: 10_000, numberofinodes: 100 }, '/dev/sda');
-      assert.equal(dumpe2fs(a)['Block count'], '10000');
-      run('e2fsck', '-fn', a);
-      assert.equal(code('mke2fs', '/dev/sdz'), 'ENOENT');
-      call('mkfs', 'ext3', '/dev/sda');
-      assert.match(dumpe2fs(a)['Filesystem features'] ?? '', /has_journal/);
-      run('e2fsck', '-fn', a);
-    }));
+describe(
+  'making filesystems',
+  { skip: needsTool('e2fsck', 'debugfs', 'dumpe2fs', 'blkid', 'fsck.fat') },
+  () => {
+    test('mke2fs with its options', () =>
+      on(64 * MIB, ({ call, callWith, code, a, dumpe2fs }) => {
+        callWith(
+          'mke2fs',
+          {
+            fstype: 'ext4',
+            blocksize: 4096,
+            bytesperinode: 65_536,
+            inodesize: 512,
+            reservedblockspercentage: 1,
+            label: 'made',
+            uuid: UUID,
+            lastmounteddir: '/there',
+          },
+          '/dev/sda',
+        );
+        const header = dumpe2fs(a);
+        assert.equal(header['Filesystem volume name'], 'made');
+        assert.equal(header['Filesystem UUID'], UUID);
+        assert.equal(header['Block size'], '4096');
+        assert.equal(header['Inode size'], '512');
+        assert.equal(header['Reserved block count'], '163');
+        assert.equal(header['Last mounted on'], '/there');
+        assert.ok(Number(header['Inode count']) >= 1024 && Number(header['Inode count']) < 1200);
+        run('e2fsck', '-fn', a);
+        callWith('mke2fs', { fstype: 'ext2', blockscount: 10_000, numberofinodes: 100 }, '/dev/sda');
+        assert.equal(dumpe2fs(a)['Block count'], '10000');
+        run('e2fsck', '-fn', a);
+        assert.equal(code('mke2fs', '/dev/sdz'), 'ENOENT');
+        call('mkfs', 'ext3', '/dev/sda');
+        assert.match(dumpe2fs(a)['Filesystem features'] ?? '', /has_journal/);
+        run('e2fsck', '-fn', a);
+      }));
 
-  test('mkfs, mkfs_b, and what FAT is made of', () =>
-    on(64 * MIB, ({ call, callWith, a, blkid, dumpe2fs }) => {
-      call('mkfs_b', 'ext4', 2048, '/dev/sda');
-      assert.equal(dumpe2fs(a)['Block size'], '2048');
-      callWith('mkfs', { inode: 128, features: '^resize_inode', label: 'lab' }, 'ext2', '/dev/sda');
-      assert.equal(dumpe2fs(a)['Inode size'], '128');
-      assert.doesNotMatch(dumpe2fs(a)['Filesystem features'] ?? '', /resize_inode/);
-      run('e2fsck', '-fn', a);
-      callWith('mkfs', { blocksize: 4096, label: 'FATLAB' }, 'vfat', '/dev/sda');
-      const found = blkid(a);
-      assert.deepEqual([found['TYPE'], found['LABEL'], found['USAGE']], ['vfat', 'FATLAB', 'filesystem']);
-      run('fsck.fat', '-n', a);
-      assert.equal(call('fsck', 'vfat', '/dev/sda'), 0);
-    }));
+    test('mkfs, mkfs_b, and what FAT is made of', () =>
+      on(64 * MIB, ({ call, callWith, a, blkid, dumpe2fs }) => {
+        call('mkfs_b', 'ext4', 2048, '/dev/sda');
+        assert.equal(dumpe2fs(a)['Block size'], '2048');
+        callWith('mkfs', { inode: 128, features: '^resize_inode', label: 'lab' }, 'ext2', '/dev/sda');
+        assert.equal(dumpe2fs(a)['Inode size'], '128');
+        assert.doesNotMatch(dumpe2fs(a)['Filesystem features'] ?? '', /resize_inode/);
+        run('e2fsck', '-fn', a);
+        callWith('mkfs', { blocksize: 4096, label: 'FATLAB' }, 'vfat', '/dev/sda');
+        const found = blkid(a);
+        assert.deepEqual([found['TYPE'], found['LABEL'], found['USAGE']], ['vfat', 'FATLAB', 'filesystem']);
+        run('fsck.fat', '-n', a);
+        assert.equal(call('fsck', 'vfat', '/dev/sda'), 0);
+      }));
 
-  test('journals of their own', () =>
-    on(32 * MIB, ({ call, a, b, blkid, dumpe2fs }) => {
-      call('mke2journal', 1024, '/dev/sdb');
-      assert.equal(blkid(b)['TYPE'], 'jbd');
-      call('mke2fs_J', 'ext4', 1024, '/dev/sda', '/dev/sdb');
-      assert.equal(dumpe2fs(a)['Journal UUID'], blkid(b)['UUID']);
-      call('mke2journal_L', 4096, 'journal', '/dev/sdb');
-      assert.equal(blkid(b)['LABEL'], 'journal');
-      call('mke2fs_JL', 'ext4', 4096, '/dev/sda', 'journal');
-      assert.equal(dumpe2fs(a)['Journal UUID'], blkid(b)['UUID']);
-      call('mke2journal_U', 1024, UUID, '/dev/sdb');
-      assert.equal(blkid(b)['UUID'], UUID);
-      call('mke2fs_JU', 'ext3', 1024, '/dev/sda', UUID);
-      assert.equal(dumpe2fs(a)['Journal UUID'], UUID);
-    }));
+    test('journals of their own', () =>
+      on(32 * MIB, ({ call, a, b, blkid, dumpe2fs }) => {
+        call('mke2journal', 1024, '/dev/sdb');
+        assert.equal(blkid(b)['TYPE'], 'jbd');
+        call('mke2fs_J', 'ext4', 1024, '/dev/sda', '/dev/sdb');
+        assert.equal(dumpe2fs(a)['Journal UUID'], blkid(b)['UUID']);
+        call('mke2journal_L', 4096, 'journal', '/dev/sdb');
+        assert.equal(blkid(b)['LABEL'], 'journal');
+        call('mke2fs_JL', 'ext4', 4096, '/dev/sda', 'journal');
+        assert.equal(dumpe2fs(a)['Journal UUID'], blkid(b)['UUID']);
+        call('mke2journal_U', 1024, UUID, '/dev/sdb');
+        assert.equal(blkid(b)['UUID'], UUID);
+        call('mke2fs_JU', 'ext3', 1024, '/dev/sda', UUID);
+        assert.equal(dumpe2fs(a)['Journal UUID'], UUID);
+      }));
 
-  test('swap areas', () =>
-    on(32 * MIB, ({ call, callWith, code, a, blkid }) => {
-      callWith('mkswap', { label: 'one', uuid: UUID }, '/dev/sda');
-      let found = blkid(a);
-      assert.deepEqual([found['TYPE'], found['LABEL'], found['UUID']], ['swap', 'one', UUID]);
-      call('mkswap_L', 'two', '/dev/sda');
-      assert.equal(blkid(a)['LABEL'], 'two');
-      call('mkswap_U', UUID, '/dev/sda');
-      found = blkid(a);
-      assert.deepEqual([found['LABEL'], found['UUID']], [undefined, UUID]);
-      call('set_label', '/dev/sda', 'three');
-      assert.equal(blkid(a)['LABEL'], 'three');
-      call('mkfs', 'ext4', '/dev/sdb');
-      call('mount', '/dev/sdb', '/');
-      call('fill', 0, MIB, '/swap');
-      call('mkswap_file', '/swap');
-      assert.equal(
-        Buffer.from(call('pread', '/swap', 10, 4086) as Uint8Array).toString('latin1'),
-        'SWAPSPACE2',
-      );
-      assert.equal(code('mkswap_file', '/none'), 'ENOENT');
-    }));
+    test('swap areas', () =>
+      on(32 * MIB, ({ call, callWith, code, a, blkid }) => {
+        callWith('mkswap', { label: 'one', uuid: UUID }, '/dev/sda');
+        let found = blkid(a);
+        assert.deepEqual([found['TYPE'], found['LABEL'], found['UUID']], ['swap', 'one', UUID]);
+        call('mkswap_L', 'two', '/dev/sda');
+        assert.equal(blkid(a)['LABEL'], 'two');
+        call('mkswap_U', UUID, '/dev/sda');
+        found = blkid(a);
+        assert.deepEqual([found['LABEL'], found['UUID']], [undefined, UUID]);
+        call('set_label', '/dev/sda', 'three');
+        assert.equal(blkid(a)['LABEL'], 'three');
+        call('mkfs', 'ext4', '/dev/sdb');
+        call('mount', '/dev/sdb', '/');
+        call('fill', 0, MIB, '/swap');
+        call('mkswap_file', '/swap');
+        assert.equal(
+          Buffer.from(call('pread', '/swap', 10, 4086) as Uint8Array).toString('latin1'),
+          'SWAPSPACE2',
+        );
+        assert.equal(code('mkswap_file', '/none'), 'ENOENT');
+      }));
 
-  test('labels, UUIDs, parameters', () =>
-    on(32 * MIB, ({ call, callWith, a, blkid, dumpe2fs }) => {
-      call('mkfs', 'ext4', '/dev/sda');
-      call('set_label', '/dev/sda', 'label');
-      assert.equal(blkid(a)['LABEL'], 'label');
-      call('set_e2label', '/dev/sda', 'other');
-      assert.equal(blkid(a)['LABEL'], 'other');
-      call('set_uuid', '/dev/sda', UUID);
-      assert.equal(blkid(a)['UUID'], UUID);
-      call('set_uuid_random', '/dev/sda');
-      assert.notEqual(blkid(a)['UUID'], UUID);
-      call('set_e2uuid', '/dev/sda', UUID);
-      assert.equal(blkid(a)['UUID'], UUID);
-      callWith(
-        'tune2fs',
-        { maxmountcount: 7, errorbehavior: 'panic', reservedblockscount: 99, user: 5, group: 6 },
-        '/dev/sda',
-      );
-      const header = dumpe2fs(a);
-      assert.equal(header['Maximum mount count'], '7');
-      assert.equal(header['Errors behavior'], 'Panic');
-      assert.equal(header['Reserved block count'], '99');
-      assert.match(header['Reserved blocks uid'] ?? '', /^5 /);
-      run('e2fsck', '-fn', a);
-    }));
+    test('labels, UUIDs, parameters', () =>
+      on(32 * MIB, ({ call, callWith, a, blkid, dumpe2fs }) => {
+        call('mkfs', 'ext4', '/dev/sda');
+        call('set_label', '/dev/sda', 'label');
+        assert.equal(blkid(a)['LABEL'], 'label');
+        call('set_e2label', '/dev/sda', 'other');
+        assert.equal(blkid(a)['LABEL'], 'other');
+        call('set_uuid', '/dev/sda', UUID);
+        assert.equal(blkid(a)['UUID'], UUID);
+        call('set_uuid_random', '/dev/sda');
+        assert.notEqual(blkid(a)['UUID'], UUID);
+        call('set_e2uuid', '/dev/sda', UUID);
+        assert.equal(blkid(a)['UUID'], UUID);
+        callWith(
+          'tune2fs',
+          { maxmountcount: 7, errorbehavior: 'panic', reservedblockscount: 99, user: 5, group: 6 },
+          '/dev/sda',
+        );
+        const header = dumpe2fs(a);
+        assert.equal(header['Maximum mount count'], '7');
+        assert.equal(header['Errors behavior'], 'Panic');
+        assert.equal(header['Reserved block count'], '99');
+        assert.match(header['Reserved blocks uid'] ?? '', /^5 /);
+        run('e2fsck', '-fn', a);
+      }));
 
-  test('checked, resized, freed of remnants, wiped', () =>
-    on(64 * MIB, ({ call, callWith, code, a, blkid, dumpe2fs }) => {
-      call('mkfs_b', 'ext4', 4096, '/dev/sda');
-      call('mount', '/dev/sda', '/');
-      call('write', '/kept', 'kept');
-      call('fill', 0x41, 3 * MIB, '/gone');
-      call('rm', '/gone');
-      call('umount_all');
-      assert.equal(readFileSync(a).includes('AAAAAAAA'), true);
-      call('zerofree', '/dev/sda');
-      assert.equal(readFileSync(a).includes('AAAAAAAA'), false);
-      call('resize2fs_size', '/dev/sda', 40 * MIB);
-      assert.equal(dumpe2fs(a)['Block count'], '10240');
-      run('e2fsck', '-fn', a);
-      call('resize2fs_M', '/dev/sda');
-      assert.ok(Number(dumpe2fs(a)['Block count']) < 10_240);
-      run('e2fsck', '-fn', a);
-      call('resize2fs', '/dev/sda');
-      assert.equal(dumpe2fs(a)['Block count'], '16384');
-      run('e2fsck', '-fn', a);
-      call('e2fsck_f', '/dev/sda');
-      callWith('e2fsck', { correct: true }, '/dev/sda');
-      assert.equal(call('fsck', 'ext4', '/dev/sda'), 0);
-      call('mount', '/dev/sda', '/');
-      assert.equal(call('cat', '/kept'), 'kept');
-      for (const name of ['wipefs', 'mkswap', 'zero', 'e2fsck_f', 'resize2fs', 'zerofree', 'pvcreate']) {
-        assert.equal(code(name, '/dev/sda'), 'EBUSY', name);
-      }
-      call('umount_all');
-      call('wipefs', '/dev/sda');
-      assert.deepEqual(blkid(a)['TYPE'], undefined);
-    }));
-});
+    test('what was not checked is checked before it is resized', () =>
+      on(64 * MIB, ({ call, a, b, dumpe2fs }) => {
+        const cases = [
+          ['/dev/sda', a, ['lastcheck 20200101000000', 'mtime 20210101000000']],
+          ['/dev/sdb', b, ['state 2']],
+        ] as const;
+        for (const [device, file, fields] of cases) {
+          run('mke2fs', '-q', '-t', 'ext4', file, '32M');
+          for (const field of fields) run('debugfs', '-w', '-R', `ssv ${field}`, file);
+          call('resize2fs', device);
+          const { 'Block count': blocks, 'Block size': size } = dumpe2fs(file);
+          assert.equal(Number(blocks) * Number(size), 64 * MIB);
+          run('e2fsck', '-fn', file);
+        }
+      }));
+
+    test('checked, resized, freed of remnants, wiped', () =>
+      on(64 * MIB, ({ call, callWith, code, a, blkid, dumpe2fs }) => {
+        call('mkfs_b', 'ext4', 4096, '/dev/sda');
+        call('mount', '/dev/sda', '/');
+        call('write', '/kept', 'kept');
+        call('fill', 0x41, 3 * MIB, '/gone');
+        call('rm', '/gone');
+        call('umount_all');
+        assert.equal(readFileSync(a).includes('AAAAAAAA'), true);
+        call('zerofree', '/dev/sda');
+        assert.equal(readFileSync(a).includes('AAAAAAAA'), false);
+        call('resize2fs_size', '/dev/sda', 40 * MIB);
+        assert.equal(dumpe2fs(a)['Block count'], '10240');
+        run('e2fsck', '-fn', a);
+        call('resize2fs_M', '/dev/sda');
+        assert.ok(Number(dumpe2fs(a)['Block count']) < 10_240);
+        run('e2fsck', '-fn', a);
+        call('resize2fs', '/dev/sda');
+        assert.equal(dumpe2fs(a)['Block count'], '16384');
+        run('e2fsck', '-fn', a);
+        call('e2fsck_f', '/dev/sda');
+        callWith('e2fsck', { correct: true }, '/dev/sda');
+        assert.equal(call('fsck', 'ext4', '/dev/sda'), 0);
+        call('mount', '/dev/sda', '/');
+        assert.equal(call('cat', '/kept'), 'kept');
+        for (const name of ['wipefs', 'mkswap', 'zero', 'e2fsck_f', 'resize2fs', 'zerofree', 'pvcreate']) {
+          assert.equal(code(name, '/dev/sda'), 'EBUSY', name);
+        }
+        call('umount_all');
+        call('wipefs', '/dev/sda');
+        assert.deepEqual(blkid(a)['TYPE'], undefined);
+      }));
+  },
+);

@@ -1615,8 +1615,9 @@ export interface GuestfsMethods {
    * Grow an ext2, ext3 or ext4 filesystem to fill its device.
    *
    * Resizes the filesystem to the size of its device, which may have grown. The filesystem should not be
-   * mounted; `e2fsck` must find it clean first, with `forceall` if it was mounted since its last check. The
-   * device itself is not touched: resize the partition or logical volume before.
+   * mounted. Where it was mounted since its last check it is checked first, and what is wrong with it corrected,
+   * as `e2fsck` does with `correct`; EUCLEAN if something is left. The device itself is not touched: resize the
+   * partition or logical volume before.
    *
    * `resize2fs` of the API, since 1.0.27.
    *
@@ -2949,8 +2950,9 @@ export interface GuestfsMethods {
    * Run a debugging command of the daemon.
    *
    * `help` lists the commands: `error TEXT` fails with that text, `mounts` lists what is mounted, `progress
-   * SECONDS` sends progress for that time, `warn TEXT` sends a warning event. The commands differ from backend
-   * to backend and from version to version.
+   * SECONDS` sends progress for that time, `sh WORDS` (the appliance only) gives the words to a shell of the
+   * appliance, outside of the guest, `warn TEXT` sends a warning event. The commands differ from backend to
+   * backend and from version to version.
    *
    * `debug` of the API, since 1.0.11.
    */

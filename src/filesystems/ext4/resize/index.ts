@@ -35,25 +35,39 @@ export interface ResizeReport {
   newBlocks: number;
 }
 
+/** Why a filesystem must be checked before it is resized, undefined where it need not be. */
+function whyUnchecked(
+  view: NonNullable<ReturnType<typeof readSuperBlock>>,
+  geometry: Geometry,
+): string | undefined {
+  if (geometry.incompat & INCOMPAT_RECOVER) return 'the journal has not been replayed';
+  if (view.s_state & STATE_ERRORS) return 'errors were found in the filesystem';
+  if (!(view.s_state & STATE_CLEAN)) return 'the filesystem was not unmounted cleanly';
+  if (view.s_last_orphan !== 0 || geometry.roCompat & RO_COMPAT_ORPHAN_PRESENT) return 'there are orphans';
+  const checked = view.s_lastcheck + view.s_lastcheck_hi * 0x100000000;
+  const mounted = view.s_mtime + view.s_mtime_hi * 0x100000000;
+  return checked < mounted ? 'the filesystem was mounted since its last check' : undefined;
+}
+
+/** Whether {@link resizeExt} would refuse a filesystem until it was checked; false where there is none. */
+export function wantsCheck(device: BlockDevice): boolean {
+  const view = readSuperBlock(device);
+  return view !== null && whyUnchecked(view, readGeometry(view, device)) !== undefined;
+}
+
 function openChecked(device: BlockDevice): Geometry {
   const view = readSuperBlock(device);
   if (view === null) {
     throw noSuperBlock();
   }
   const geometry = readGeometry(view, device);
-  const unchecked = (reason: string): GuestfsError =>
-    new GuestfsError(
+  const reason = whyUnchecked(view, geometry);
+  if (reason !== undefined) {
+    throw new GuestfsError(
       'EINVAL',
       `${reason}: the filesystem must be checked first, with e2fsck and forceall (e2fsck -f)`,
     );
-  if (geometry.incompat & INCOMPAT_RECOVER) throw unchecked('the journal has not been replayed');
-  if (view.s_state & STATE_ERRORS) throw unchecked('errors were found in the filesystem');
-  if (!(view.s_state & STATE_CLEAN)) throw unchecked('the filesystem was not unmounted cleanly');
-  if (view.s_last_orphan !== 0 || geometry.roCompat & RO_COMPAT_ORPHAN_PRESENT)
-    throw unchecked('there are orphans');
-  const checked = view.s_lastcheck + view.s_lastcheck_hi * 0x100000000;
-  const mounted = view.s_mtime + view.s_mtime_hi * 0x100000000;
-  if (checked < mounted) throw unchecked('the filesystem was mounted since its last check');
+  }
   return geometry;
 }
 
