@@ -64,9 +64,7 @@ async function filesystem(
   start: Start,
 ): Promise<string[]> {
   const [label, uuid] = [await g.vfsLabel(device).catch(() => ''), await g.vfsUuid(device).catch(() => '')];
-  const lines = [
-    `${device}: ${type}, label "${label}", ${uuid}, ${await g.blockdevGetsize64(device)} bytes`,
-  ];
+  const lines = [`${device}: ${type}, label "${label}", ${uuid}, ${await g.blockdevGetsize64(device)} bytes`];
   if (type.startsWith('ext')) {
     const copy = join(folder, '.filesystem');
     await g.download(device, copy);
