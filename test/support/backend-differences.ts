@@ -11,7 +11,7 @@ export const backendDifferences: Readonly<Record<string, string>> = {
   'vgs-full': 'the same',
   'vgmeta group': 'it is that text',
   'available-all-groups': 'the groups of the engine are those that it implements',
-  'debug help ""': 'the engine has no shell to offer',
+  'debug help ""': 'the engine has no shell to offer, and its worker is not kept',
   utsname: 'the engine runs on the kernel of the host',
   'mount-loop /etc/hostname /boot': 'the kernel cannot read a superblock out of so few bytes',
 };

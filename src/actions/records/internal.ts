@@ -73,7 +73,7 @@ export const internalActions = [
     visibility: 'debug',
     summary: 'run a debugging command of the daemon',
     description:
-      '`help` lists the commands: `error TEXT` fails with that text, `mounts` lists what is mounted, `progress SECONDS` sends progress for that time, `sh WORDS` (the appliance only) gives the words to a shell of the appliance, outside of the guest, `warn TEXT` sends a warning event. The commands differ from backend to backend and from version to version.',
+      '`help` lists the commands: `error TEXT` fails with that text, `gc` (the appliance only) frees memory that the daemon does not need any more, `mounts` lists what is mounted, `progress SECONDS` sends progress for that time, `sh WORDS` (the appliance only) gives the words to a shell of the appliance, outside of the guest, `warn TEXT` sends a warning event. The commands differ from backend to backend and from version to version.',
   },
   {
     name: 'debug_upload',

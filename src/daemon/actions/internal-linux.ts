@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { GuestfsError } from '../../errors/index.ts';
 import { compareBytes } from '../../vfs/order.ts';
 import type { ByteSource } from '../context.ts';
+import { collectGarbage } from '../garbage.ts';
 import type { DaemonActions } from '../generated/contract.ts';
 import { toolsOf, wantMounted, wantNoOption } from '../tools.ts';
 import { debugWith } from './internal.ts';
@@ -54,8 +55,11 @@ export const internalLinuxActions = {
     );
   },
 
-  /** `sh` is how libguestfs's virt-rescue mounts /dev, /proc and /sys below what it has mounted. */
-  debug: debugWith({ sh: (context, words) => toolsOf(context).text('sh', ['-c', words.join(' ')]) }),
+  debug: debugWith({
+    gc: collectGarbage,
+    // How libguestfs's virt-rescue mounts /dev, /proc and /sys below what it has mounted.
+    sh: (context, words) => toolsOf(context).text('sh', ['-c', words.join(' ')]),
+  }),
 
   debug_upload: (_context, source, name, mode) => upload(source, name, mode),
 

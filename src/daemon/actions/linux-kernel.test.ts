@@ -116,7 +116,8 @@ test(
       // That one is the machine's shell, not the guest's.
       call('touch', ['/of-the-guest']);
       assert.equal(call('debug', ['sh', ['test', '!', '-e', '/of-the-guest', '&&', 'echo', 'a']]), 'a\n');
-      assert.match(call('debug', ['help', []]) as string, / sh /);
+      assert.match(call('debug', ['help', []]) as string, / gc .* sh /);
+      assert.equal(call('debug', ['gc', []]), 'ok');
       assert.deepEqual(call('sh_lines', ['echo a; echo; echo b']), ['a', '', 'b']);
       fails('EIO', /\/bin\/sh ended with status 3: bad$/, () =>
         call('sh', ['echo out; echo bad >&2; exit 3']),
