@@ -1,13 +1,13 @@
 import { GuestfsError } from '../../errors/index.ts';
-import type { Identification } from '../contract.ts';
 import type { LinuxDeviceTable } from './device-table.ts';
+import type { LinuxIdentification } from './identification.ts';
 import type { LinuxLvm } from './lvm.ts';
 import { findProgram, runTool } from './run-tool.ts';
 
 /** What is assembled, and who is told where that fails. */
 export interface Assembly {
   readonly devices: LinuxDeviceTable;
-  readonly identify: Identification;
+  readonly identify: LinuxIdentification;
   readonly lvm: LinuxLvm | undefined;
   release(): void;
   warn(message: string): void;
@@ -46,7 +46,7 @@ function holds({ devices, identify }: Assembly, type: string, more: readonly str
   );
   return [...candidates.map(({ name }) => name), ...more].some((name) => {
     try {
-      return identify.type(name) === type;
+      return identify.holds(name, type);
     } catch (error) {
       // A device that cannot be read keeps no other from being assembled.
       if (error instanceof GuestfsError) return false;

@@ -1,4 +1,5 @@
 import { decodeText } from '../../bytes/text.ts';
+import { identifyAs } from '../../filesystems/identify/index.ts';
 import type { BlkidTags } from '../contract.ts';
 import { EngineIdentification, type IdentifiedDevices } from '../engine/identification.ts';
 import { findProgram, runTool } from './run-tool.ts';
@@ -30,6 +31,11 @@ export class LinuxIdentification extends EngineIdentification {
     const asked = this.#asked.get(name) ?? askBlkid(this.#devices.node(name));
     this.#asked.set(name, asked);
     return asked;
+  }
+
+  /** Whether that is on a device: {@link type} says so too, but first looks for all that there might be. */
+  holds(device: string, type: string): boolean {
+    return identifyAs(type, this.#devices.open(device)) !== null && this.type(device) === type;
   }
 
   override forget(): void {
