@@ -9,6 +9,7 @@ export const backendDifferences: Readonly<Record<string, string>> = {
   'ls /fat': 'the kernel does not change the case of a name on FAT',
   'pvs-full': 'the text that LVM keeps tells who wrote it, so that another number of bytes is free beside it',
   'vgs-full': 'the same',
+  'lvs-full': 'the kernel gives out the major number of volumes in the order in which drivers come',
   'vgmeta group': 'it is that text',
   'available-all-groups': 'the groups of the engine are those that it implements',
   'debug help ""': 'the engine has no shell to offer, and its worker is not kept',
