@@ -19,6 +19,7 @@ import {
 } from './qcow2/index.ts';
 import { probedRawDevice } from './probed-raw.ts';
 import { rawDevice } from './raw.ts';
+import { withPath } from './with-path.ts';
 
 /** What the host says of files that are not there or not for us. */
 const HOST_ERRORS: ReadonlySet<string> = new Set([
@@ -333,12 +334,4 @@ function unreadable(path: string, format: string): UnsupportedError {
       `make a copy with: qemu-img convert -f ${format} -O qcow2 ${shellWord(path)} COPY`,
     { path },
   );
-}
-
-/** Errors of parsers name no file: add it, once. */
-function withPath(error: unknown, path: string): unknown {
-  if (!(error instanceof GuestfsError) || error.path !== undefined) return error;
-  error.path = path;
-  error.message = `${path}: ${error.message}`;
-  return error;
 }

@@ -1,9 +1,10 @@
 import type { BlockDevice } from '../block/device.ts';
 import { openFile } from '../block/file.ts';
 import { roundUp } from '../bytes/round.ts';
-import { GuestfsError, UnsupportedError } from '../errors/index.ts';
+import { UnsupportedError } from '../errors/index.ts';
 import { probeImageFormat } from './formats.ts';
 import { readHeader } from './qcow2/index.ts';
+import { withPath } from './with-path.ts';
 
 /**
  * Name of the format of a disk image, as `qemu-img` spells it; `raw` where no format is recognised. Looks at the
@@ -47,11 +48,7 @@ function withFile<T>(path: string, use: (file: BlockDevice) => T): T {
   try {
     return use(file);
   } catch (error) {
-    if (error instanceof GuestfsError && error.path === undefined) {
-      error.path = path;
-      error.message = `${path}: ${error.message}`;
-    }
-    throw error;
+    throw withPath(error, path);
   } finally {
     file.close();
   }

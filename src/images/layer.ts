@@ -1,6 +1,7 @@
 import type { BlockDevice } from '../block/device.ts';
 import { openFile } from '../block/file.ts';
 import { openQcow2, readHeader, type QcowImageHeader } from './qcow2/index.ts';
+import { withPath } from './with-path.ts';
 
 /** What is known of an image already. */
 export interface LayerParts {
@@ -19,6 +20,6 @@ export function openLayer(path: string, { header, ...parts }: LayerParts = {}): 
     return openQcow2(file, header ?? readHeader(file), { name: path, ...parts });
   } catch (error) {
     file.close();
-    throw error;
+    throw withPath(error, path);
   }
 }

@@ -12,6 +12,7 @@ import { readHeader, type QcowImageHeader } from '../qcow2/index.ts';
 import { openLayer } from '../layer.ts';
 import { resizeImage } from '../resize.ts';
 import { sameForm } from '../same-form.ts';
+import { withPath } from '../with-path.ts';
 import { runSteps, type Progress, type StepOptions } from '../steps.ts';
 
 /** How an overlay is committed. */
@@ -72,6 +73,8 @@ function* commitSteps(path: string, options: CommitOptions): Generator<Progress,
     if (after === 'remove') removeFile(path);
     if (after === 'empty') emptyOverlay(path, header);
     return { base: base.path, bytes };
+  } catch (error) {
+    throw withPath(error, path);
   } finally {
     file.close();
   }

@@ -5,6 +5,7 @@ import { createImage, type CreateOptions } from '../create.ts';
 import { probeImageFormat } from '../formats.ts';
 import { diskFormat } from '../info.ts';
 import { readHeader } from '../qcow2/index.ts';
+import { withPath } from '../with-path.ts';
 
 /** How an overlay is made. */
 export interface OverlayOptions {
@@ -63,6 +64,8 @@ export function discardOverlay(path: string): void {
       );
     }
     removeFile(path);
+  } catch (error) {
+    throw withPath(error, path);
   } finally {
     file.close();
   }
