@@ -2,7 +2,7 @@
  * The tools of libguestfs with its own appliance and with ours: `tsx scripts/interop-tools.ts [TOOL...]`, all tools where none
  * is named. Each command of interop/cases.ts runs twice on copies of the same disks; what it prints, its exit status and what
  * it leaves (disks, folders, archives) must be the same. LIBGUESTFS_PATH may name our appliance; else one is made. Skips, and
- * says so, what is not installed. Without KVM a run of all takes about eleven minutes.
+ * says so, what is not installed. Without KVM a run of all takes about ten minutes.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';

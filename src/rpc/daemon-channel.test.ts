@@ -37,6 +37,19 @@ describe('what the daemon hears of its peer', () => {
     assert.equal(channel.closed, 'cannot read from the peer: read EIO');
   });
 
+  test('so is a failure while it waits for something to read, or looks whether there is', () => {
+    for (const act of ['waitReadable', 'cancelWordCame'] as const) {
+      const transport = new MemoryTransport([]);
+      const broken = (): never => {
+        throw Object.assign(new Error('poll EBADF'), { code: 'EBADF' });
+      };
+      Object.assign(transport, { waitReadable: broken, readable: broken });
+      const channel = new DaemonChannel(transport);
+      assert.throws(() => channel[act](), { message: 'cannot read from the peer: poll EBADF' });
+      assert.equal(channel.closed, 'cannot read from the peer: poll EBADF');
+    }
+  });
+
   test('nothing is read or written once it is closed', () => {
     const { channel, reads } = failing('EIO', wordBytes(WORD.LAUNCH));
     assert.equal(channel.word(), WORD.LAUNCH);
