@@ -2,7 +2,7 @@
  * The tools of libguestfs with its own appliance and with ours: `tsx scripts/interop-tools.ts [TOOL...]`, all tools where none
  * is named. Each command of interop/cases.ts runs twice on copies of the same disks; what it prints, its exit status and what
  * it leaves (disks, folders, archives) must be the same. LIBGUESTFS_PATH may name our appliance; else one is made. Skips, and
- * says so, what is not installed. Without KVM a run of all takes about ten minutes.
+ * says so, what is not installed. Without KVM a run of all takes about a quarter of an hour.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -38,6 +38,7 @@ async function outcome(
   const environment: NodeJS.ProcessEnv = {
     ...process.env,
     PATH: PATH.join(':'),
+    INTEROP: join(import.meta.dirname, 'interop'),
     LIBGUESTFS_BACKEND: 'direct',
     LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg',
   };
@@ -69,6 +70,9 @@ function difference(folder: string, theirs: string, ours: string): string {
 
 async function tryCase(example: Case, folder: string, images: string, appliance: string): Promise<void> {
   const missing = example.tools.filter((tool) => !installed(tool));
+  const { module } = example;
+  if (module !== undefined && spawnSync('perl', [`-M${module}`, '-e', '1']).status !== 0)
+    missing.push(module);
   if (missing.length > 0) {
     say(`SKIPPED  ${example.command}: ${missing.join(', ')} is not installed`);
     return;

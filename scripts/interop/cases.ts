@@ -12,6 +12,8 @@ export interface Case {
   tools: readonly string[];
   /** A shell command, run in a folder of its own that has copies of `inputs`. */
   command: string;
+  /** A module of Perl that it needs. */
+  module?: string;
   inputs: readonly string[];
   masks?: readonly Mask[];
   /** Why the outcome differs, where that is known; that it does not any more is a failure. */
@@ -224,6 +226,14 @@ export const CASES: readonly Case[] = [
     masks: [UUID, VOLUME],
   },
   { tools: ['virt-rescue', 'script'], command: RESCUE, inputs: GUEST },
+  {
+    tools: ['perl'],
+    module: 'Sys::Guestfs',
+    command:
+      'truncate -s 3G wire.img; yes "a line of text" | head -c 1G > big; perl "$INTEROP/wire.pl" wire.img big back; rm big',
+    inputs: [],
+    masks: [UUID, VOLUME],
+  },
   {
     tools: ['guestfish'],
     command:

@@ -134,7 +134,8 @@ export async function folderState(
   const lines: string[] = [];
   for (const name of readdirSync(folder).toSorted()) {
     const isFile = lstatSync(join(folder, name)).isFile();
-    if (isFile && before.get(name) === sumOf(join(folder, name))) lines.push(`${name}: untouched`);
+    if (isFile && before.has(name) && before.get(name) === sumOf(join(folder, name)))
+      lines.push(`${name}: untouched`);
     else if (DISK.test(name)) lines.push(...(await diskState(folder, name, start)));
     else if (name.endsWith('.tar')) lines.push(...archiveState(folder, name));
     else lines.push(...hostState(folder, name, start));
