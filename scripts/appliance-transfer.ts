@@ -10,7 +10,7 @@ import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachedAppliance, daemonBundle } from '../src/backends/appliance/build/locate.ts';
-import { hasTool } from '../test/support/tools.ts';
+import { hasPerlModule, hasTool } from '../test/support/tools.ts';
 import { stockAppliance } from './stock-appliance.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -27,8 +27,7 @@ interface Measured {
 }
 
 const daemon = daemonBundle();
-const hasPerl = spawnSync('perl', ['-MSys::Guestfs', '-e', '1']).status === 0;
-const stock = hasPerl && hasTool('qemu-system-x86_64') ? stockAppliance() : undefined;
+const stock = hasPerlModule('Sys::Guestfs') && hasTool('qemu-system-x86_64') ? stockAppliance() : undefined;
 if (daemon === undefined || !existsSync(library) || stock === undefined) {
   say("SKIPPED: the built package, qemu-system-x86_64, libguestfs or libguestfs's Perl library is missing");
   process.exit(0);

@@ -5,13 +5,12 @@
  * says so, what is not installed. Without KVM a run of all takes about a quarter of an hour.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAppliance } from '../src/backends/appliance/build/build.ts';
 import { daemonBundle, fixedAppliance } from '../src/backends/appliance/build/locate.ts';
 import { planAppliance } from '../src/backends/appliance/build/plan.ts';
-import { run } from '../test/support/tools.ts';
+import { hasPerlModule, run, temporaryFolder } from '../test/support/tools.ts';
 import { CASES, type Case } from './interop/cases.ts';
 import { makeImages } from './interop/images.ts';
 import { folderState, sumOf } from './interop/state.ts';
@@ -71,8 +70,7 @@ function difference(folder: string, theirs: string, ours: string): string {
 async function tryCase(example: Case, folder: string, images: string, appliance: string): Promise<void> {
   const missing = example.tools.filter((tool) => !installed(tool));
   const { module } = example;
-  if (module !== undefined && spawnSync('perl', [`-M${module}`, '-e', '1']).status !== 0)
-    missing.push(module);
+  if (module !== undefined && !hasPerlModule(module)) missing.push(module);
   if (missing.length > 0) {
     say(`SKIPPED  ${example.command}: ${missing.join(', ')} is not installed`);
     return;
@@ -96,7 +94,7 @@ const unknown = wanted.filter((tool) => !CASES.some(({ tools }) => tools[0] === 
 const chosen = CASES.filter(({ tools, onlyNamed = false }) =>
   wanted.length === 0 ? !onlyNamed : wanted.includes(tools[0] as string),
 );
-const folder = mkdtempSync(join(tmpdir(), 'guestfs-interop-'));
+const { path: folder, remove } = temporaryFolder();
 try {
   const daemon = daemonBundle();
   let appliance = fixedAppliance(process.env['LIBGUESTFS_PATH'] ?? '');
@@ -124,5 +122,5 @@ try {
     }
   }
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  remove();
 }

@@ -3,16 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Guestfs } from '../../src/handle/index.ts';
+import { seeded } from '../../test/support/ext-image.ts';
 import { makeRoot } from '../../test/support/small-root.ts';
 import { run } from '../../test/support/tools.ts';
 
 /** Content that does not compress to nothing, of a size in bytes; the same at each call. */
 function filler(size: number): Buffer {
   const bytes = Buffer.alloc(size);
-  for (let at = 0, state = 1; at < size; at += 4) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    bytes.writeUInt32LE(state, at);
-  }
+  const random = seeded(1);
+  for (let at = 0; at < size; at += 4) bytes.writeUInt32LE(random() * 0x100000000, at);
   return bytes;
 }
 

@@ -133,9 +133,7 @@ export async function folderState(
 ): Promise<string[]> {
   const lines: string[] = [];
   for (const name of readdirSync(folder).toSorted()) {
-    const isFile = lstatSync(join(folder, name)).isFile();
-    if (isFile && before.has(name) && before.get(name) === sumOf(join(folder, name)))
-      lines.push(`${name}: untouched`);
+    if (before.has(name) && before.get(name) === sumOf(join(folder, name))) lines.push(`${name}: untouched`);
     else if (DISK.test(name)) lines.push(...(await diskState(folder, name, start)));
     else if (name.endsWith('.tar')) lines.push(...archiveState(folder, name));
     else lines.push(...hostState(folder, name, start));

@@ -4,6 +4,7 @@ import { roundUp } from '../bytes/round.ts';
 import { GuestfsError, UnsupportedError } from '../errors/index.ts';
 import { diskFormat, diskVirtualSize } from './info.ts';
 import { openQcow2Writer, preallocateMetadata, readHeader, writeEmptyQcow2 } from './qcow2/index.ts';
+import { withPath } from './with-path.ts';
 
 /** How much of a new image is set aside: nothing, qcow2's tables, the space by a reservation, or full of zeroes. */
 export type Preallocation = 'off' | 'sparse' | 'metadata' | 'falloc' | 'full';
@@ -49,17 +50,9 @@ export function createImage(path: string, size: number, options: CreateOptions):
   } catch (error) {
     file.close();
     if (!existed) removeFile(path);
-    throw naming(error, path);
+    throw withPath(error, path);
   }
   file.close();
-}
-
-function naming(error: unknown, path: string): unknown {
-  if (error instanceof GuestfsError && error.path === undefined) {
-    error.path = path;
-    error.message = `${path}: ${error.message}`;
-  }
-  return error;
 }
 
 /** The size in bytes, once all is found to be in order. */

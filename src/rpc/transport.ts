@@ -107,7 +107,15 @@ export class DescriptorTransport implements Transport {
   }
 
   write(bytes: Uint8Array): void {
-    this.#write(bytes, 0);
+    for (let done = 0; done < bytes.length;) {
+      try {
+        done += this.#short.write(this.#fd, done === 0 ? bytes : bytes.subarray(done));
+        this.#ready.progressed();
+      } catch (error) {
+        if (!isNotReady(error)) throw error;
+        this.#ready.wait('write');
+      }
+    }
   }
 
   tryWrite(bytes: Uint8Array): boolean {
@@ -119,7 +127,7 @@ export class DescriptorTransport implements Transport {
       this.#ready.wait('write', A_WHILE);
       return false;
     }
-    this.#write(bytes, done);
+    this.write(bytes.subarray(done));
     return true;
   }
 
@@ -138,18 +146,6 @@ export class DescriptorTransport implements Transport {
       this.#ready.wait('read');
     }
     return true;
-  }
-
-  #write(bytes: Uint8Array, from: number): void {
-    for (let done = from; done < bytes.length;) {
-      try {
-        done += this.#short.write(this.#fd, done === 0 ? bytes : bytes.subarray(done));
-        this.#ready.progressed();
-      } catch (error) {
-        if (!isNotReady(error)) throw error;
-        this.#ready.wait('write');
-      }
-    }
   }
 
   readable(): boolean {

@@ -21,6 +21,11 @@ export function needsTool(...names: readonly string[]): string | false {
   return missing.length === 0 ? false : `${missing.join(', ')} is not installed`;
 }
 
+/** True if Perl has a module. */
+export function hasPerlModule(name: string): boolean {
+  return spawnSync('perl', [`-M${name}`, '-e', '1']).status === 0;
+}
+
 /** A new folder, and how it is removed with everything in it. */
 export function temporaryFolder(): { path: string; remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'guestfs-test-'));

@@ -50,7 +50,7 @@ export const extActions = [
     ret: { type: 'void' },
     summary: 'shrink an ext2, ext3 or ext4 filesystem as far as it goes',
     description:
-      'Like `resize2fs`, but to the smallest size that holds all files. Use `vfs_minimum_size` to hear the size before, and the block count in `tune2fs_l` to hear it afterwards. The filesystem must not be mounted, and must have been checked with `e2fsck` and `forceall`.',
+      'Like `resize2fs`, but to the smallest size that holds all files. Use `vfs_minimum_size` to hear the size before, and the block count in `tune2fs_l` to hear it afterwards. The filesystem must not be mounted.',
   },
   {
     name: 'tune2fs',

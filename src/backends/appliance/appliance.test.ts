@@ -394,8 +394,12 @@ describe(
           try {
             if (call !== '') await new Promise((resolve) => program.stdout.once('data', resolve));
             // A program that begins another in its own place has no arguments for a moment.
-            while (machinesIn(place).length === 0 && program.exitCode === null) await pause();
+            let machines = machinesIn(place);
+            for (; machines.length === 0 && program.exitCode === null; machines = machinesIn(place)) {
+              await pause();
+            }
             assert.equal(program.exitCode, null);
+            assert.notDeepEqual(machines, []);
           } finally {
             program.kill('SIGKILL');
           }

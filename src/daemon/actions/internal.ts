@@ -42,18 +42,16 @@ const COMMANDS: Readonly<Record<string, DebugCommand>> = {
 
 /** The action `debug` with the commands of every daemon and more. */
 export function debugWith(more: Readonly<Record<string, DebugCommand>>): DaemonActions['debug'] {
+  const names = [...Object.keys({ ...COMMANDS, ...more }), 'help'].toSorted().join(' ');
   const commands: Readonly<Record<string, DebugCommand>> = {
     ...COMMANDS,
-    help: () => `Commands: ${Object.keys(commands).toSorted().join(' ')}`,
     ...more,
+    help: () => `Commands: ${names}`,
   };
   return (context, name, args) => {
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (command === undefined) {
-      throw new GuestfsError(
-        'EINVAL',
-        `debug: there is no command '${name}', only ${Object.keys(commands).toSorted().join(' ')}`,
-      );
+      throw new GuestfsError('EINVAL', `debug: there is no command '${name}', only ${names}`);
     }
     return command(context, args);
   };

@@ -1639,8 +1639,7 @@ export interface GuestfsMethods {
    * Shrink an ext2, ext3 or ext4 filesystem as far as it goes.
    *
    * Like `resize2fs`, but to the smallest size that holds all files. Use `vfs_minimum_size` to hear the size
-   * before, and the block count in `tune2fs_l` to hear it afterwards. The filesystem must not be mounted, and
-   * must have been checked with `e2fsck` and `forceall`.
+   * before, and the block count in `tune2fs_l` to hear it afterwards. The filesystem must not be mounted.
    *
    * `resize2fs_M` of the API, since 1.9.4.
    *

@@ -73,8 +73,6 @@ function* commitSteps(path: string, options: CommitOptions): Generator<Progress,
     if (after === 'remove') removeFile(path);
     if (after === 'empty') emptyOverlay(path, header);
     return { base: base.path, bytes };
-  } catch (error) {
-    throw withPath(error, path);
   } finally {
     file.close();
   }
@@ -83,7 +81,7 @@ function* commitSteps(path: string, options: CommitOptions): Generator<Progress,
 function overlayHeader(path: string, file: BlockDevice): QcowImageHeader {
   const { name } = probeImageFormat(file);
   if (name !== 'qcow2') throw notAnOverlay(path, `has the format ${name}`);
-  const header = readHeader(file);
+  const header = headerOf(path, file);
   if (header.externalData) {
     throw new UnsupportedError(`${path}: an overlay with an external data file cannot be committed`, {
       path,
@@ -97,6 +95,14 @@ function overlayHeader(path: string, file: BlockDevice): QcowImageHeader {
     );
   }
   return header;
+}
+
+function headerOf(path: string, file: BlockDevice): QcowImageHeader {
+  try {
+    return readHeader(file);
+  } catch (error) {
+    throw withPath(error, path);
+  }
 }
 
 function notAnOverlay(path: string, why: string): GuestfsError {
